@@ -1,0 +1,34 @@
+# One environment in .venv; every target makes it when it is missing or older than setup.cfg.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test test-slow lint bench clean
+
+$(INSTALLED): setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade-strategy only-if-needed -e '.[test,lint]'
+	touch $(INSTALLED)
+
+demo: $(INSTALLED)  ## train on real images offline, then write the report
+	$(BIN)/python -m experiments demo
+
+test: $(INSTALLED)  ## what CI runs
+	$(BIN)/python -m pytest
+
+test-slow: $(INSTALLED)  ## the long proofs as well
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(INSTALLED)  ## each prints one JSON object as its last line
+	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.ddp
+	$(BIN)/python -m benchmarks.evaluation
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

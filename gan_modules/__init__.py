@@ -1,0 +1,75 @@
+"""The catalogue: one row per variant, by chapter, with its arXiv id; and :func:`load`.
+
+``from gan_modules import WGANGP`` works for every row; torch is imported only then, so that
+listing the catalogue is quick. A new variant is its file, its YAML under ``experiments/configs``
+and one row here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Variant(NamedTuple):
+    """One row: class name, module below ``gan_modules``, arXiv id, what a batch holds."""
+
+    name: str
+    module: str
+    arxiv: str
+    batch: str
+
+    @property
+    def family(self) -> str:
+        """The folder: unconditional, autoencoding, conditional, translation or sequence."""
+        return self.module.split(".")[0]
+
+    @property
+    def config(self) -> str:
+        """The YAML that runs it, below ``experiments/configs``."""
+        return f"{self.module.replace('.', '/')}.yaml"
+
+
+CATALOGUE = (
+    # Introduction: the game of 2014 and its first good networks
+    Variant("GAN", "unconditional.gan", "1406.2661", "Images"),
+    Variant("DCGAN", "unconditional.dcgan", "1511.06434", "Images"),
+    # Theory and tips: other distances, and discriminators that stay smooth
+    Variant("LSGAN", "unconditional.lsgan", "1611.04076", "Images"),
+    Variant("WGAN", "unconditional.wgan", "1701.07875", "Images"),
+    Variant("WGANGP", "unconditional.wgan_gp", "1704.00028", "Images"),
+    Variant("SNGAN", "unconditional.sngan", "1802.05957", "Images"),
+)
+
+_HOMES = {row.name: f"{__name__}.{row.module}" for row in CATALOGUE}
+_HOMES["AdversarialModule"] = f"{__name__}.base"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"gan_modules has no {name}; it has {', '.join(_HOMES)}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES]
+
+
+def load(path: str | Path, **replacements: Any) -> Any:
+    """Rebuild any variant from a checkpoint, on the CPU, in eval mode.
+
+    Args:
+        path: a ``.ckpt`` file that this library wrote.
+        **replacements: constructor arguments. Networks that were passed as objects in Python are
+            not in the file and must be given here; those of a YAML run are rebuilt.
+
+    Returns:
+        The module, of the class that was trained.
+
+    Raises:
+        ValueError: if the file is missing, damaged, holds pickled code or is not ours.
+    """
+    from gan_modules.engine.loading import load_module
+
+    return load_module(Path(path), replacements)

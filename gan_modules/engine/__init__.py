@@ -1,0 +1,1 @@
+"""What runs a round of the game: players, schedule, reduction, precision, averaging, statistics."""

@@ -1,0 +1,102 @@
+"""A player: some parameters, the optimizer that moves them, and the rules of its step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
+
+@dataclass(eq=False)
+class Player:
+    """One side of the game, as data.
+
+    Its losses are the module's method ``<name>_losses(batch) -> dict[str, Tensor]``.
+
+    Args:
+        name: also the key of its statistics, ``train/<name>/<term>``.
+        parameters: what its steps move; collected by identity, so shared layers may belong to
+            one player only.
+        optimizer: built over exactly these parameters.
+        scheduler: stepped once per step of this player (Lightning never steps it here).
+        clip_norm: global gradient norm, applied after the reduction over ranks; None is off.
+        micro_batches: the batch is cut into this many equal parts whose gradients are averaged;
+            gradients are reduced over ranks once, on the last part.
+
+    Raises:
+        ValueError: if the optimizer does not hold exactly ``parameters``, or a number is out of
+            its range.
+    """
+
+    name: str
+    parameters: Iterable[nn.Parameter]
+    optimizer: Optimizer
+    scheduler: LRScheduler | None = None
+    clip_norm: float | None = None
+    micro_batches: int = 1
+    trainable: list[nn.Parameter] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.trainable = list({id(p): p for p in self.parameters if p.requires_grad}.values())
+        held = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
+        if held != {id(p) for p in self.trainable}:
+            raise ValueError(
+                f"Player {self.name}: its optimizer must hold exactly its trainable parameters, "
+                f"got {len(held)} for {len(self.trainable)}; build it from the same list"
+            )
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ValueError(
+                f"Player {self.name}: clip_norm must be positive, got {self.clip_norm}; "
+                "use null to switch clipping off"
+            )
+        if self.micro_batches < 1:
+            raise ValueError(
+                f"Player {self.name}: micro_batches must be at least 1, got {self.micro_batches}"
+            )
+
+
+def linear_decay(
+    optimizer: Optimizer, steps: tuple[int, int], steps_per_round: int = 1
+) -> LRScheduler:
+    """A rate that is constant until ``steps[0]`` and falls linearly to zero at ``steps[1]``.
+
+    Args:
+        optimizer: whose rates are scaled.
+        steps: start and end, in steps of the primary player.
+        steps_per_round: steps of this optimizer per step of the primary player.
+    """
+    start, end = (step * steps_per_round for step in steps)
+    return LambdaLR(optimizer, lambda step: min(1.0, max(0.0, (end - step) / (end - start))))
+
+
+def check_players(players: Sequence[Player], module: nn.Module) -> None:
+    """Every trainable parameter belongs to exactly one player.
+
+    Raises:
+        ValueError: naming the parameter and the players.
+    """
+    names = [player.name for player in players]
+    if len(set(names)) != len(names):
+        raise ValueError(f"players(): names must differ, got {names}")
+    owner: dict[int, str] = {}
+    for player in players:
+        for parameter in player.trainable:
+            if id(parameter) in owner:
+                raise ValueError(
+                    f"players(): {_name_of(parameter, module)} belongs to both "
+                    f"{owner[id(parameter)]} and {player.name}; a tensor belongs to one player"
+                )
+            owner[id(parameter)] = player.name
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad and id(parameter) not in owner:
+            raise ValueError(
+                f"players(): {name} is trainable and belongs to no player; "
+                "give it to one or set requires_grad_(False)"
+            )
+
+
+def _name_of(parameter: Tensor, module: nn.Module) -> str:
+    return next((n for n, p in module.named_parameters() if p is parameter), "a parameter")

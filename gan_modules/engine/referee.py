@@ -1,0 +1,171 @@
+"""Plays one round: who is due, who is frozen, whose gradients are reduced and stepped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from gan_modules.engine.player import Player
+from gan_modules.engine.precision import PerPlayerMixedPrecision
+from gan_modules.engine.schedule import Position, Stage
+from gan_modules.engine.strategy import GanDDPStrategy
+
+if TYPE_CHECKING:
+    from gan_modules.engine.game import Game
+
+
+class NonFiniteError(RuntimeError):
+    """A loss or gradient is NaN or infinite; no weight was changed by it on the CPU."""
+
+
+class Referee:
+    """Plays the rounds of a module's schedule.
+
+    Args:
+        module: its methods ``<player>_losses`` are the players' losses.
+        players: in the order of the trainer's optimizers.
+        stages: the schedule.
+    """
+
+    def __init__(
+        self, module: Game, players: Sequence[Player], stages: Sequence[Stage]
+    ) -> None:
+        self.module = module
+        self.players = {player.name: player for player in players}
+        self.stages = stages
+        self._index = {player.name: i for i, player in enumerate(players)}
+        self._acting: Player | None = None
+        self._others = {
+            player.name: [p for q in players if q is not player for p in q.trainable]
+            for player in players
+        }
+
+    def play(self, batch: Mapping[str, Any], position: Position) -> None:
+        """One round: every due turn, in order."""
+        for turn in self.stages[position.stage].turns:
+            if turn.due(position.round):
+                for _ in range(turn.repeat):
+                    self._turn([self.players[name] for name in turn.names], batch)
+
+    def _turn(self, players: list[Player], batch: Mapping[str, Any]) -> None:
+        for player in players:
+            self._backward(player, batch)
+        for player in players:
+            self._step(player)
+
+    def _backward(self, player: Player, batch: Mapping[str, Any]) -> None:
+        module = self.module
+        # Straight on the optimizer: Lightning's wrapper adds nothing here.
+        player.optimizer.zero_grad(set_to_none=True)
+        precision = module.trainer.precision_plugin
+        if isinstance(precision, PerPlayerMixedPrecision):
+            precision.acting = player.name
+        losses_of = getattr(module, f"{player.name}_losses")
+        parts = _split(batch, player.micro_batches)
+        with self._only(player):
+            for number, part in enumerate(parts, start=1):
+                losses: dict[str, Tensor] = losses_of(part)
+                total = sum(losses.values(), torch.zeros((), device=module.device)) / len(parts)
+                for name, value in losses.items():
+                    module.statistics.add(f"train/{player.name}/{name}", value)
+                with self._reducing(player, last=number == len(parts)):
+                    # Under autocast, backward would run in the forward's reduced precision.
+                    with torch.autocast(module.device.type, enabled=False):
+                        module.manual_backward(total)
+
+    def _step(self, player: Player) -> None:
+        module, self._acting = self.module, player
+        precision = module.trainer.precision_plugin
+        if isinstance(precision, PerPlayerMixedPrecision):
+            precision.acting = player.name
+        if player.name == module.primary_player:
+            # Only this one is counted by Lightning: max_steps means generator steps.
+            optimizers = module.optimizers()
+            wrapped = optimizers[self._index[player.name]] if len(self.players) > 1 else optimizers
+            wrapped.step()
+        else:
+            module.trainer.strategy.optimizer_step(player.optimizer, _no_closure)
+        if player.scheduler is not None:
+            player.scheduler.step()
+        module.steps[player.name] += 1
+        module.player_stepped(player.name)
+        self._acting = None
+
+    def before_step(self) -> None:
+        """Norm, finiteness and clipping of the reduced, unscaled gradients.
+
+        Runs in the hook that comes after the loss scaler's unscaling and before the step.
+
+        Raises:
+            NonFiniteError: on the CPU at once; on a GPU, where looking would stall the device,
+                by the next flush of the statistics.
+        """
+        player, module = self._acting, self.module
+        if player is None:
+            return
+        gradients = [p.grad for p in player.trainable if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        scaled = isinstance(module.trainer.precision_plugin, PerPlayerMixedPrecision)
+        if scaled:
+            # An overflow is the scaler's business: it skips the step and lowers the scale.
+            norm = norm.nan_to_num(posinf=0.0)
+        elif norm.device.type == "cpu" and not norm.isfinite():
+            raise NonFiniteError(self._non_finite(player, float(norm)))
+        module.statistics.add(f"train/{player.name}/grad_norm", norm)
+        if player.clip_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(player.trainable, player.clip_norm, norm)
+
+    def _non_finite(self, player: Player, norm: float) -> str:
+        values = self.module.statistics.latest(f"train/{player.name}/")
+        bad = [f"{name} is {value}" for name, value in values.items() if value - value != 0]
+        what = ", ".join(bad) or f"the gradient norm of {player.name} is {norm}"
+        return non_finite_message(what, self.module.images_seen)
+
+    @contextmanager
+    def _only(self, player: Player) -> Iterator[None]:
+        """The other players' parameters are constants; the graph through them stays."""
+        others = self._others[player.name]
+        for parameter in others:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in others:
+                parameter.requires_grad_(True)
+
+    def _reducing(self, player: Player, last: bool) -> Any:
+        strategy = self.module.trainer.strategy
+        if last and isinstance(strategy, GanDDPStrategy):
+            return strategy.reducing(player)
+        return nullcontext()
+
+
+def non_finite_message(what: str, images_seen: int) -> str:
+    """One line: what is not finite, when, and what to do."""
+    return (
+        f"{what} after {images_seen} images; lower the learning rate, check the data, or go on "
+        "from a checkpoint with changed settings: ganagerie resume RUN --from best --set KEY=VALUE"
+    )
+
+
+def _no_closure() -> None:
+    return None
+
+
+def _split(batch: Mapping[str, Any], parts: int) -> list[Mapping[str, Any]]:
+    if parts == 1:
+        return [batch]
+    size = len(next(iter(batch.values())))
+    if size % parts:
+        raise ValueError(
+            f"micro_batches must divide the batch, got {parts} for {size} samples per rank"
+        )
+    step = size // parts
+    return [
+        {key: value[start : start + step] for key, value in batch.items()}
+        for start in range(0, size, step)
+    ]

@@ -1,0 +1,99 @@
+"""Who acts when, as data: stages of rounds, rounds of turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One entry of a round.
+
+    Args:
+        players: a name, or names that act together: their gradients are all taken at the same
+            parameters before any of them steps.
+        every: the turn is due in every ``every``-th round of its stage.
+        offsets: in which of these rounds, counted from 0; ``every=5, offsets=(4,)`` is the last
+            of five.
+        repeat: how often it is played on the same batch. Fresh batches for n discriminator steps
+            are ``every=n`` for the generator, not ``repeat=n`` for the discriminator.
+
+    Raises:
+        ValueError: if a number is out of its range.
+    """
+
+    players: str | tuple[str, ...]
+    every: int = 1
+    offsets: tuple[int, ...] = (0,)
+    repeat: int = 1
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or self.repeat < 1:
+            raise ValueError(
+                f"Turn {self.players}: every and repeat must be at least 1, "
+                f"got {self.every} and {self.repeat}"
+            )
+        if not self.offsets or not all(0 <= offset < self.every for offset in self.offsets):
+            raise ValueError(
+                f"Turn {self.players}: offsets must lie in 0..{self.every - 1}, got {self.offsets}"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The players of this turn, always as a tuple."""
+        return (self.players,) if isinstance(self.players, str) else self.players
+
+    def due(self, round_in_stage: int) -> bool:
+        """Whether the turn is played in this round of its stage (from 0)."""
+        return round_in_stage % self.every in self.offsets
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training: pretraining, the game, one resolution of a growing network.
+
+    Args:
+        turns: played in this order in each round.
+        images: the stage ends when this many images were seen in it; None: it is the last.
+        name: shown in logs.
+    """
+
+    turns: tuple[Turn, ...]
+    images: int | None = None
+    name: str = "adversarial"
+
+
+@dataclass
+class Position:
+    """Where in the schedule a run is. All of it lives in the checkpoint."""
+
+    stage: int = 0
+    round: int = 0
+    images: int = 0
+
+    def advance(self, stages: Sequence[Stage], images: int) -> None:
+        """Count one finished round that showed ``images`` images over all ranks."""
+        self.round += 1
+        self.images += images
+        length = stages[self.stage].images
+        if length is not None and self.images >= length and self.stage + 1 < len(stages):
+            self.stage, self.round, self.images = self.stage + 1, 0, 0
+
+
+def check_schedule(stages: Sequence[Stage], players: Sequence[str]) -> None:
+    """Every name is a player, every player has a turn, only the last stage is open-ended.
+
+    Raises:
+        ValueError: naming the turn or the player.
+    """
+    if not stages:
+        raise ValueError("schedule(): at least one Stage is needed, got none")
+    named = {name for stage in stages for turn in stage.turns for name in turn.names}
+    if unknown := named - set(players):
+        raise ValueError(f"schedule(): {sorted(unknown)} are no players; these are: {players}")
+    if idle := set(players) - named:
+        raise ValueError(f"schedule(): {sorted(idle)} never get a turn; add one or drop the player")
+    for stage in stages[:-1]:
+        if stage.images is None:
+            raise ValueError(f"schedule(): stage {stage.name!r} has no end but is not the last")

@@ -1,0 +1,1 @@
+"""From noise to samples: one paper, one file."""
