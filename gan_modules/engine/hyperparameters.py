@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from typing import Any
 
 from pytorch_lightning import LightningModule
@@ -19,7 +20,10 @@ def keep_plain_hyperparameters(module: LightningModule) -> None:
     frame = inspect.currentframe()
     assert frame is not None and frame.f_back is not None
     caller = frame.f_back
-    module.save_hyperparameters(frame=caller)
+    with warnings.catch_warnings():
+        # It advises what is done two lines below.
+        warnings.filterwarnings("ignore", message="Attribute .* is an instance of `nn.Module`")
+        module.save_hyperparameters(frame=caller)
     objects = [name for name, value in module.hparams.items() if not is_plain(value)]
     if objects:
         module.save_hyperparameters(frame=caller, ignore=objects)

@@ -1,0 +1,66 @@
+"""Every variant of the catalogue with networks small enough for a test."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+import gan_modules
+from datamodules.loading import RankedSampler, ResumableLoader
+from gan_modules.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_modules.networks.sn_dcgan import SNDCGANDiscriminator, SNDCGANGenerator
+
+SIZE = 32
+WIDTH = 4
+LATENT = 6
+
+
+class FixedImages(Dataset):
+    """``length`` images in [-1, 1], the same in every process; items as the samplers ask."""
+
+    def __init__(self, length: int = 160, dtype: torch.dtype = torch.float32) -> None:
+        own = torch.Generator().manual_seed(99)
+        smooth = torch.rand(length, 1, 4, 4, generator=own) * 2 - 1
+        self.images = nn.functional.interpolate(smooth, SIZE, mode="bilinear").to(dtype)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, item: int | tuple[int, int]) -> dict[str, Tensor]:
+        index = item[0] if isinstance(item, tuple) else item
+        return {"image": self.images[index]}
+
+
+def loader(
+    batch_size: int, rank: int = 0, world: int = 1, dtype: torch.dtype = torch.float32, **kw: Any
+) -> DataLoader:
+    data = FixedImages(dtype=dtype)
+    sampler = RankedSampler(len(data), batch_size, rank, world, seed=3)
+    return ResumableLoader(data, sampler, **kw)
+
+
+def networks(name: str, normalization: str) -> tuple[nn.Module, nn.Module]:
+    """A small pair for the variant; ``normalization`` of G, and of D where it is not spectral."""
+    if name == "SNGAN":
+        generator = SNDCGANGenerator(SIZE, 1, LATENT, WIDTH, normalization)
+        return generator, SNDCGANDiscriminator(SIZE, 1, WIDTH)
+    generator = DCGANGenerator(SIZE, 1, LATENT, WIDTH, normalization)
+    return generator, DCGANDiscriminator(SIZE, 1, WIDTH, normalization)
+
+
+def build(name: str, normalization: str = "none", **options: Any) -> Any:
+    """A small module of the catalogue's class ``name``, the same weights at every call."""
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        return getattr(gan_modules, name)(*networks(name, normalization), **options)
+
+
+def names() -> list[str]:
+    return [row.name for row in gan_modules.CATALOGUE]
+
+
+def sgd(lr: float = 0.05) -> Callable[..., torch.optim.Optimizer]:
+    """Stands in for a module's ``optimizer``: equal gradients show as equal weights."""
+    return lambda parameters, _: torch.optim.SGD(parameters, lr=lr)

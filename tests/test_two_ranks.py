@@ -1,0 +1,95 @@
+"""Two gloo ranks against one process on the joined batch."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.small_variants import names
+from tests.two_ranks import equal_case
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each rank saw; both are started once for all tests of this file."""
+    out = tmp_path_factory.mktemp("two_ranks")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    processes = []
+    for rank in range(2):
+        env = os.environ | {
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2",
+            "RANK": str(rank), "LOCAL_RANK": str(rank), "GROUP_RANK": "0", "LOCAL_WORLD_SIZE": "2",
+            "TORCHELASTIC_RUN_ID": "test", "PYTHONPATH": str(ROOT),
+        }
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.two_ranks", out],
+                env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            )
+        )
+    try:
+        logs = [process.communicate(timeout=300)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [p.returncode for p in processes] == [0, 0], "\n".join(logs)[-6000:]
+    return [torch.load(out / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+def largest_difference(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
+    assert a.keys() == b.keys()
+    pairs = [(a[k], b[k]) for k in a if a[k].is_floating_point()]
+    return max(float((x - y).abs().max() / y.abs().max().clamp_min(1e-30)) for x, y in pairs)
+
+
+@pytest.mark.parametrize("name", names())
+def test_two_ranks_equal_one_process_on_the_joined_batch(ranks, name: str) -> None:
+    alone = equal_case(name, 0, 1)
+    seen = [rank[f"equal/{name}"] for rank in ranks]
+    assert largest_difference(seen[0]["weights"], alone["weights"]) <= 1e-12
+    assert largest_difference(seen[1]["weights"], alone["weights"]) <= 1e-12
+    assert seen[0]["axes"] == seen[1]["axes"] == alone["axes"]
+    assert seen[0]["axes"]["images_seen"] == 80
+
+
+def test_their_statistics_are_those_of_the_joined_batch(ranks) -> None:
+    alone = equal_case("WGANGP", 0, 1)["statistics"]
+    for rank in ranks:
+        assert rank["equal/WGANGP"]["statistics"] == pytest.approx(alone, rel=1e-9)
+
+
+def test_clipping_comes_after_the_reduction(ranks) -> None:
+    options = {"generator_clip_norm": 0.05, "discriminator_clip_norm": 0.05}
+    alone, free = equal_case("WGANGP", 0, 1, **options), equal_case("WGANGP", 0, 1)
+    assert largest_difference(ranks[0]["equal/clipped"]["weights"], alone["weights"]) <= 1e-12
+    assert largest_difference(free["weights"], alone["weights"]) > 1e-3
+
+
+def test_only_the_acting_players_gradients_are_reduced(ranks) -> None:
+    assert ranks[0]["bytes/gan_ddp"]["own"] == pytest.approx(1.0, abs=1e-9)
+    # The statistics add one vector of a few doubles.
+    assert ranks[0]["bytes/gan_ddp"]["ratio"] == pytest.approx(1.0, abs=0.01)
+
+
+def test_buffers_differ_between_ranks_until_they_are_synchronised(ranks) -> None:
+    first, second = (rank["buffers"] for rank in ranks)
+    means = [name for name in first["before"] if name.endswith("running_mean")]
+    assert means and any(not first["before"][n].equal(second["before"][n]) for n in means)
+    for name, value in first["after"].items():
+        assert value.equal(second["after"][name]) and value.equal(first["before"][name])
+
+
+def test_nan_on_one_rank_stops_both_in_the_same_step_unharmed(ranks) -> None:
+    for rank in ranks:
+        seen = rank["non_finite"]
+        assert seen["message"].startswith("NonFiniteError: ") and "\n" not in seen["message"]
+        assert "lower the learning rate" in seen["message"]
+        assert seen["finite"] and seen["rounds"] == 1
