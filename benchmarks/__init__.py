@@ -1,0 +1,1 @@
+"""Measurements, as ratios within one run; each prints one JSON object as its last line."""

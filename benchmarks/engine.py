@@ -1,0 +1,259 @@
+"""Cost of the framework: a round under Lightning and our engine over a raw PyTorch loop.
+
+``python -m benchmarks.engine [--device cuda]``. Both train the same networks on the same data, in
+alternating repetitions in one process; the framework with its default logging and progress bar,
+EMA off in both. Time is CPU time of the process (of the device's clock on CUDA: wall time between
+synchronisations), the smallest of the repetitions; memory is the peak of resident (or device)
+memory of each, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from callbacks.progress import GanProgressBar
+from callbacks.run_folder import RunFolder
+from callbacks.run_folder_logger import RunFolderLogger
+from experiments.cli import quiet_lightning
+from gan_modules.base import AdversarialModule
+from gan_modules.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_modules.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from gan_modules.objectives import Hinge, NonSaturating, Objective
+
+LR, BETAS = 2e-4, (0.5, 0.999)
+
+
+class Case:
+    """One pair of networks with its objective."""
+
+    def __init__(
+        self, build: Callable[[], tuple[nn.Module, nn.Module]], objective: Objective, size: int
+    ) -> None:
+        self.build, self.objective, self.size = build, objective, size
+
+
+CASES = {
+    "dcgan32": Case(
+        lambda: (DCGANGenerator(32), DCGANDiscriminator(32)), NonSaturating(), 32
+    ),
+    "sn_resnet32": Case(
+        lambda: (ResNetGenerator(32, width=64), ResNetDiscriminator(32, width=64)), Hinge(), 32
+    ),
+    "dcgan64": Case(
+        lambda: (DCGANGenerator(64), DCGANDiscriminator(64)), NonSaturating(), 64
+    ),
+}
+
+
+def images(case: Case, batch: int) -> Tensor:
+    """A few batches of noise: the networks do not care, and no loader is timed."""
+    own = torch.Generator().manual_seed(0)
+    return torch.rand(4, batch, 3, case.size, case.size, generator=own) * 2 - 1
+
+
+def raw_loop(case: Case, batch: int, device: str, bf16: bool) -> Callable[[int], None]:
+    """The loop that a careful researcher writes by hand; returns ``run(rounds)``."""
+    generator, discriminator = (network.to(device) for network in case.build())
+    of_g = torch.optim.Adam(generator.parameters(), LR, BETAS)
+    of_d = torch.optim.Adam(discriminator.parameters(), LR, BETAS)
+    data = images(case, batch).to(device)
+
+    def run(rounds: int) -> None:
+        for number in range(rounds):
+            real = data[number % 4]
+            with torch.autocast(device, torch.bfloat16, enabled=bf16):
+                with torch.no_grad():
+                    fake = generator(torch.randn(batch, generator.latent_dim, device=device))
+                loss = case.objective.discriminator_loss(discriminator(real), discriminator(fake))
+            of_d.zero_grad()
+            loss.backward()
+            of_d.step()
+            discriminator.requires_grad_(False)
+            with torch.autocast(device, torch.bfloat16, enabled=bf16):
+                fake = generator(torch.randn(batch, generator.latent_dim, device=device))
+                loss = case.objective.generator_loss(discriminator(fake))
+            of_g.zero_grad()
+            loss.backward()
+            of_g.step()
+            discriminator.requires_grad_(True)
+
+    return run
+
+
+class Rounds(torch.utils.data.Dataset[dict[str, Tensor]]):
+    """Batches that are there already."""
+
+    def __init__(self, data: Tensor, rounds: int) -> None:
+        self.data, self.rounds = data, rounds
+
+    def __len__(self) -> int:
+        return self.rounds
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        return {"image": self.data[index % len(self.data)]}
+
+
+class Stopwatch(pl.Callback):
+    """Times the rounds alone, not the start of the trainer."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock, self.began, self.seconds = clock, 0.0, 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """First round."""
+        self.began = self.clock()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """After the last."""
+        self.seconds = self.clock() - self.began
+
+
+def framework(
+    case: Case, batch: int, device: str, bf16: bool, clock: Callable[[], float], compile: Any
+) -> Callable[[int], float]:
+    """The same game under the engine, with CSV logging and progress bar; times itself."""
+    module = AdversarialModule(
+        *case.build(), case.objective, generator_lr=LR, discriminator_lr=LR, betas=BETAS,
+        compile=compile,
+    )
+    data = images(case, batch).to(device)
+    folder = tempfile.TemporaryDirectory()
+    path = Path(folder.name) / "run"
+    RunFolder.create(path, name="bench", variant="AdversarialModule", data="noise")
+
+    def run(rounds: int) -> float:
+        watch = Stopwatch(clock)
+        trainer = pl.Trainer(
+            accelerator="gpu" if device == "cuda" else "cpu",
+            devices=1,
+            precision="bf16-mixed" if bf16 else "32-true",
+            max_steps=rounds,
+            logger=RunFolderLogger(path),
+            callbacks=[watch, GanProgressBar()],
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            default_root_dir=path,
+        )
+        loader = torch.utils.data.DataLoader(Rounds(data, rounds), batch_size=None)
+        trainer.fit(module, loader)
+        _ = folder
+        return watch.seconds
+
+    return run
+
+
+def clock_of(device: str) -> Callable[[], float]:
+    """CPU time of this process; on CUDA wall time once the device is done."""
+    if device == "cpu":
+        return time.process_time
+
+    def now() -> float:
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+    return now
+
+
+def time_case(name: str, options: argparse.Namespace) -> dict[str, float]:
+    """Seconds a round of both, and their ratio, from alternating repetitions."""
+    case, device, bf16 = CASES[name], options.device, options.bf16
+    clock = clock_of(device)
+    raw = raw_loop(case, options.batch, device, bf16)
+    ours = framework(case, options.batch, device, bf16, clock, options.compile)
+    raw(options.warmup)
+    ours(options.warmup)
+    pairs = []
+    for _ in range(options.repetitions):
+        began = clock()
+        raw(options.rounds)
+        middle = clock() - began
+        pairs.append((middle / options.rounds, ours(options.rounds) / options.rounds))
+    of_raw, of_ours = (min(times) for times in zip(*pairs, strict=True))
+    ratios = sorted(ours / raw for raw, ours in pairs)
+    return {
+        "raw_ms": round(of_raw * 1e3, 3),
+        "ours_ms": round(of_ours * 1e3, 3),
+        "ratio": round(of_ours / of_raw, 4),
+        "ratio_median": round(ratios[len(ratios) // 2], 4),
+        "raw_images_per_s": round(options.batch / of_raw, 1),
+        "ours_images_per_s": round(options.batch / of_ours, 1),
+    }
+
+
+def peak_mib(name: str, side: str, options: argparse.Namespace) -> float:
+    """Peak memory of one side, in a process of its own."""
+    words = [
+        sys.executable, "-m", "benchmarks.engine", "--peak-of", side, "--case", name,
+        "--device", options.device, "--batch", str(options.batch),
+        *(["--bf16"] if options.bf16 else []),
+    ]
+    output = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    return float(output.splitlines()[-1])
+
+
+def measure_peak(options: argparse.Namespace) -> float:
+    """What a process that only trains reaches, in MiB."""
+    case = CASES[options.case[0]]
+    if options.peak_of == "raw":
+        raw_loop(case, options.batch, options.device, options.bf16)(6)
+    else:
+        clock = clock_of(options.device)
+        framework(case, options.batch, options.device, options.bf16, clock, "off")(6)
+    if options.device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Print a line a case, then all of it as one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--case", nargs="+", choices=tuple(CASES), default=["dcgan32", "sn_resnet32"])
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--warmup", type=int, default=3)
+    parser.add_argument("--bf16", action="store_true", help="bf16 autocast in both")
+    parser.add_argument("--compile", choices=("off", "G", "GD"), default="off")
+    parser.add_argument("--peak-of", choices=("raw", "ours"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    quiet_lightning()
+    if options.device == "cpu":
+        torch.set_num_threads(1)
+    if options.peak_of:
+        print(measure_peak(options))
+        return
+    results: dict[str, Any] = {
+        "benchmark": "engine",
+        "device": torch.cuda.get_device_name() if options.device == "cuda" else "cpu, 1 thread",
+        "batch": options.batch,
+        "bf16": options.bf16,
+        "compile": options.compile,
+    }
+    for name in options.case:
+        row = time_case(name, options)
+        peaks = {side: peak_mib(name, side, options) for side in ("raw", "ours")}
+        row["memory_ratio"] = round(peaks["ours"] / peaks["raw"], 4)
+        row["raw_peak_mib"], row["ours_peak_mib"] = (round(peaks[k]) for k in ("raw", "ours"))
+        results[name] = row
+        print(f"{name}: {row}", file=sys.stderr)
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What watches a training run: samples, scores, checkpoints, media."""

@@ -1,0 +1,43 @@
+"""Samples by global index: sample ``i`` is the same for any number of ranks and any batch size."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+
+from callbacks.metrics.bank import BankBuilder, FeatureBank
+from callbacks.metrics.features import FeatureSpace
+from callbacks.sample_grid import same_randomness
+
+_BLOCK = 256
+_STRIDE = 1_000_003
+
+
+def draw_bank(module: Any, space: FeatureSpace, samples: int, seed: int) -> FeatureBank:
+    """Draw and describe ``samples`` samples, shared out over the ranks.
+
+    Args:
+        module: has ``draw_latents(n, generator=)`` and ``decode(z)``.
+        space: on the module's device.
+        samples: over all ranks.
+        seed: latents of block b come from a generator seeded by (seed, b).
+
+    Returns:
+        The features of all samples in global order, on every rank.
+    """
+    builder = BankBuilder(space, samples)
+    mine = torch.tensor(list(builder.indices), dtype=torch.int64)
+    with same_randomness(seed, module.device):
+        for first in range(0, samples, _BLOCK):
+            rows = mine[(mine >= first) & (mine < first + _BLOCK)] - first
+            if len(rows):
+                own = torch.Generator().manual_seed(seed * _STRIDE + first // _BLOCK)
+                latents = module.draw_latents(_BLOCK, generator=own)
+                builder.add(module.decode(latents[rows.to(latents.device)]))
+    return builder.finish()
+
+
+def weights_judged(module: Any) -> Literal["raw", "ema"]:
+    """Whether samples come from the averaged generator."""
+    return "raw" if getattr(module, "generator_ema", None) is None else "ema"

@@ -1,0 +1,183 @@
+"""Evaluation: draw N samples by global index on all ranks, pass them through one network, score."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from callbacks.checkpointing import Checkpointing
+from callbacks.drawing import draw_bank, weights_judged
+from callbacks.metrics.distributed import on_rank_zero
+from callbacks.metrics.features import FeatureSpace
+from callbacks.metrics.names import Protocol
+from callbacks.metrics.real_statistics import real_statistics
+from callbacks.metrics.reference import RealStatistics
+from callbacks.metrics.scoring import ScoreSettings, score_bank
+from callbacks.metrics.spaces import choose_space
+from callbacks.run_folder import EvaluationRow, RunFolder, finite_or_none
+
+
+class Evaluation(Callback):
+    """Scores on a grid of images_seen and at the end; each asks for a checkpoint.
+
+    All ranks take part, and the samples are those of one process: sample ``i`` is a function of
+    ``(seed, i)``. Training is bit-identical with and without it. A line of the grid is passed over
+    while an evaluation would cost more than ``max_share`` of the training time since the last one.
+
+    Args:
+        every_n_images: real images between two evaluations; None evaluates at the end only.
+        samples: generated images of one evaluation.
+        split: the real images that they are compared with: train, as most papers do, or held_out.
+        space: feature space: auto, identity, rand_vgg, efflite0, cls, inception_v3_tf,
+            inception_clean.
+        inception_weights: path of the published Inception weights; without it no score is called
+            FID.
+        seed: of the latents.
+        max_share: most of the training time that evaluations may take; None evaluates at every
+            line of the grid.
+
+    Attributes:
+        last_scores: of the last evaluation, for the progress bar.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    def __init__(
+        self,
+        every_n_images: int | None = 50_000,
+        samples: int = 2000,
+        split: Literal["train", "held_out"] = "train",
+        space: str = "auto",
+        inception_weights: str | None = None,
+        seed: int = 0,
+        max_share: float | None = 0.05,
+    ) -> None:
+        if every_n_images is not None and every_n_images < 1:
+            raise ValueError(
+                f"Evaluation: every_n_images must be at least 1, got {every_n_images}; null "
+                "evaluates at the end only"
+            )
+        if samples < 2:
+            raise ValueError(
+                f"Evaluation: samples must be at least 2, got {samples}; 2000 is the default"
+            )
+        if max_share is not None and not 0 < max_share <= 1:
+            raise ValueError(
+                f"Evaluation: max_share must lie in (0, 1], got {max_share}; null sets no limit"
+            )
+        if inception_weights is not None and not Path(inception_weights).is_file():
+            raise ValueError(
+                f"Evaluation: inception_weights must be a file, got {inception_weights}; give the "
+                "path of the published weights, or null for the features that come with the install"
+            )
+        self.every_n_images = every_n_images
+        self.samples = samples
+        self.split = split
+        self.space_name, self.inception_weights = space, inception_weights
+        self.seed = seed
+        self.max_share = max_share
+        self.settings = ScoreSettings()
+        self.last_scores: dict[str, float | None] = {}
+        self._space: FeatureSpace | None = None
+        self._real: RealStatistics | None = None
+        self._images_seen = 0
+        self._evaluated: int | None = None
+        self._cost = 0.0
+        self._since = time.perf_counter()
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Choose the feature space and read the real images before training starts.
+
+        Raises:
+            ValueError: the space does not suit the data, or nothing is held out.
+        """
+        if stage != "fit" or self._real is not None:
+            return
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        space = choose_space(data, self.inception_weights, self.space_name)
+        self._space = space.to(trainer.strategy.root_device)
+        self._real = real_statistics(
+            data, space, self.samples, split=self.split, settings=self.settings
+        )
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Take the place on the grid."""
+        self._images_seen, self._evaluated = pl_module.images_seen, None
+        self._since = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Evaluate when the grid line of images_seen is crossed and time allows."""
+        seen, self._images_seen = self._images_seen, pl_module.images_seen
+        every = self.every_n_images
+        if every and self._images_seen // every > seen // every and self._affordable(trainer):
+            self.evaluate(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Evaluate the trained generator, unless a signal asks to leave quickly."""
+        preempted = any(getattr(c, "preempted", False) for c in trainer.callbacks)  # type: ignore[attr-defined]
+        if not preempted and self._evaluated != pl_module.images_seen:
+            self.evaluate(trainer, pl_module)
+
+    def evaluate(self, trainer: pl.Trainer, pl_module: Any) -> Mapping[str, float | None]:
+        """Score the generator of this moment. Every rank calls it.
+
+        Returns:
+            Scores by name, the same on all ranks.
+        """
+        assert self._space is not None and self._real is not None
+        began = time.perf_counter()
+        pl_module.sync_buffers()
+        bank = draw_bank(pl_module, self._space, self.samples, self.seed)
+        real, settings = self._real, self.settings
+        scores = finite_or_none(on_rank_zero(lambda: score_bank(real, bank, settings)))
+        weights = weights_judged(pl_module)
+        protocol = real.protocol(self._space, self.samples, weights, settings.line())
+        self._cost = time.perf_counter() - began
+        self.last_scores, self._evaluated = scores, pl_module.images_seen
+        if trainer.is_global_zero:
+            self._record(trainer, pl_module, protocol, weights)
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, Checkpointing):
+                callback.save(
+                    trainer, reasons=["evaluation"], scores=scores, protocol=protocol.to_dict()
+                )
+        self._since = time.perf_counter()
+        return scores
+
+    def _record(
+        self, trainer: pl.Trainer, module: Any, protocol: Protocol, weights: Literal["raw", "ema"]
+    ) -> None:
+        assert self._real is not None
+        axes = module.axes()
+        row: EvaluationRow = {
+            "images_seen": axes["images_seen"],
+            "generator_steps": axes.get("generator_steps", 0),
+            "discriminator_steps": axes.get("discriminator_steps", 0),
+            "round": axes["round"],
+            "seconds": round(self._cost, 3),
+            "scores": self.last_scores,
+            "floor": dict(self._real.floor),
+            "protocol": protocol.to_dict(),
+            "generator": weights,
+            "seed": self.seed,
+        }
+        RunFolder.of(trainer).append_evaluation(row)
+        shown = {f"eval/{name}": value for name, value in self.last_scores.items()}
+        values = {name: value for name, value in shown.items() if value is not None}
+        for logger in trainer.loggers:
+            logger.log_metrics({**axes, **values}, step=module.rounds)
+
+    def _affordable(self, trainer: pl.Trainer) -> bool:
+        """Rank 0's clock decides for all ranks."""
+        if self.max_share is None:
+            return True
+        trained = time.perf_counter() - self._since
+        return bool(trainer.strategy.broadcast(self._cost <= self.max_share * trained))

@@ -1,0 +1,1 @@
+"""Scores of generated samples: pure functions on features, and the features themselves."""

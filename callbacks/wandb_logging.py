@@ -1,0 +1,197 @@
+"""W&B that never asks, never waits for long and never stops a run.
+
+Without a key it writes an offline run into the run folder; with a key it goes online, and falls
+back when the service does not answer. A run that is resumed keeps its id, so that W&B shows one
+run. To look at an offline run: ``wandb leet RUN/wandb/latest-run``; to upload it later:
+``wandb sync RUN/wandb/offline-run-*``.
+"""
+
+import logging
+import netrc
+import os
+import secrets
+import string
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers.logger import DummyExperiment, rank_zero_experiment
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from callbacks.logger_guard import attempt, one_line
+from callbacks.run_folder import RunFolder
+
+Mode = Literal["auto", "online", "offline", "disabled"]
+
+log = logging.getLogger(__name__)
+
+
+class GuardedWandbLogger(WandbLogger):
+    """Lightning's W&B logger with images_seen as the x axis of every panel.
+
+    The W&B run starts at the first use, on rank 0 only. Its id is kept in run.json.
+
+    Args:
+        run_folder: folder of the run; W&B writes into its ``wandb/``.
+        config: the resolved settings, shown as the run's config.
+        mode: ``"auto"`` follows WANDB_MODE, then goes online if there is a key and offline if
+            there is none; ``"disabled"`` sends nothing.
+        project: the W&B project.
+        entity: user or team; None takes the default of the key.
+        init_timeout: seconds to wait for the service at the start.
+        finish_timeout: seconds to wait for uploads at the end; what is missing then stays in the
+            run folder and can be synced.
+
+    Raises:
+        ValueError: an unknown mode, or a time-out that is not positive.
+    """
+
+    def __init__(
+        self,
+        run_folder: str | Path,
+        config: Mapping[str, Any] | None = None,
+        mode: Mode = "auto",
+        project: str = "ganagerie",
+        entity: str | None = None,
+        init_timeout: float = 20.0,
+        finish_timeout: float = 60.0,
+    ) -> None:
+        if mode not in ("auto", "online", "offline", "disabled"):
+            raise ValueError(
+                "GuardedWandbLogger: mode must be 'auto', 'online', 'offline' or 'disabled', got "
+                f"'{mode}'; 'auto' goes online if there is a key"
+            )
+        if init_timeout <= 0 or finish_timeout <= 0:
+            raise ValueError(
+                "GuardedWandbLogger: time-outs must be positive seconds, got "
+                f"{init_timeout} and {finish_timeout}; 20 and 60 are the defaults"
+            )
+        self.run = RunFolder(run_folder)
+        self.config = dict(config or {})
+        self.mode = mode
+        self.init_timeout = init_timeout
+        self.finish_timeout = finish_timeout
+        self._images_seen = 0
+        super().__init__(save_dir=self.run.path, project=project, entity=entity)
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The W&B run, started now if need be; something that swallows all calls elsewhere."""
+        if self._experiment is None:
+            self._experiment = self._start()
+        return self._experiment
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Send one row.
+
+        Args:
+            metrics: numbers by name; without ``images_seen`` among them, its last value is used.
+            step: Lightning's count of batches; not sent.
+        """
+        self._images_seen = int(metrics.get("images_seen", self._images_seen))
+        row = {**metrics, "images_seen": self._images_seen}
+        attempt(self, "numbers", lambda: self.experiment.log(row))
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the resolved settings are sent when the run starts."""
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """End the W&B run, so that the next one in this process gets its own."""
+        run, self._experiment = self._experiment, None
+        if run is not None:
+            attempt(self, "end of run", lambda: run.finish(exit_code=int(status == "failed")))
+
+    def _start(self) -> Any:
+        mode, why = self._choose_mode()
+        if mode == "disabled":
+            return DummyExperiment()
+        for wanted in dict.fromkeys([mode, "offline"]):
+            try:
+                run = self._init(wanted)
+            except Exception as error:
+                log.warning(
+                    "W&B: could not start %s (%s); %s",
+                    wanted,
+                    one_line(error),
+                    "going on offline" if wanted == "online" else "going on without it",
+                )
+                continue
+            if wanted == "online":
+                log.info("W&B: %s", run.url)
+            else:
+                log.info("W&B: offline%s; look with: wandb leet %s", why, Path(run.dir).parent)
+            return run
+        return DummyExperiment()
+
+    def _choose_mode(self) -> tuple[Literal["online", "offline", "disabled"], str]:
+        """Decide without asking anyone; the second value says why it is offline."""
+        if self.mode == "disabled" or self.mode == "offline":
+            return self.mode, ""
+        wanted = os.environ.get("WANDB_MODE", "") if self.mode == "auto" else "online"
+        if wanted in ("disabled", "offline"):
+            return wanted, ""  # type: ignore[return-value]
+        if wanted == "dryrun":
+            return "offline", ""
+        # Only with a key: without one, W&B would ask for it on the terminal.
+        return ("online", "") if has_key() else ("offline", " (no key)")
+
+    def _init(self, mode: str) -> Any:
+        import wandb
+
+        quiet: dict[str, Any] = {"silent": True, "console": "off"}
+        if "finish_timeout" in wandb.Settings.model_fields:
+            quiet["finish_timeout"] = self.finish_timeout
+        wandb.setup(settings=wandb.Settings(**quiet))
+        identity = self._identity()
+        run = wandb.init(
+            dir=self.run.path,
+            config=self.config,
+            mode=mode,  # type: ignore[arg-type]
+            name=self.run.path.name,
+            resume="allow",
+            reinit="finish_previous",
+            settings=wandb.Settings(init_timeout=self.init_timeout, **quiet),
+            **identity,
+        )
+        # step_sync fills the axis in for panels whose rows lack it.
+        run.define_metric("images_seen")
+        run.define_metric("*", step_metric="images_seen", step_sync=True)
+        return run
+
+    def _identity(self) -> dict[str, Any]:
+        """Return id, project and entity: those of run.json when the run is resumed."""
+        record = self.run.read_run() if self.run.record_path.is_file() else None
+        if record is not None and record["wandb"]:
+            return dict(record["wandb"])
+        letters = string.ascii_lowercase + string.digits
+        identity: dict[str, str | None] = {
+            # A sweep's agent has chosen the id already.
+            "id": os.environ.get("WANDB_RUN_ID")
+            or "".join(secrets.choice(letters) for _ in range(8)),
+            "project": os.environ.get("WANDB_PROJECT") or self._project,
+            "entity": os.environ.get("WANDB_ENTITY") or self._wandb_init.get("entity"),
+        }
+        if record is not None:
+            self.run.update_run(wandb=identity)
+        return identity
+
+
+def has_key() -> bool:
+    """Whether W&B finds a key for its host without asking: environment, settings or netrc."""
+    import wandb
+
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    settings = wandb.Settings()
+    host = urlsplit(settings.base_url).hostname or ""
+    try:
+        found = netrc.netrc(os.environ.get("NETRC")).authenticators(host)
+    except (OSError, netrc.NetrcParseError):
+        found = None
+    return bool(settings.api_key or found)

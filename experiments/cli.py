@@ -1,0 +1,258 @@
+"""From YAML and options to module, data, callbacks, trainer and run folder: ``GanCLI``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import yaml
+from jsonargparse import ArgumentError
+from pytorch_lightning import LightningDataModule, Trainer
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+
+import gan_modules
+from callbacks.checkpoint_io import AtomicCheckpointIO
+from callbacks.checkpointing import Checkpointing
+from callbacks.evaluation import Evaluation
+from callbacks.preemption import Preemption
+from callbacks.progress import GanProgressBar
+from callbacks.rng import RngState
+from callbacks.run_folder_logger import RunFolderLogger
+from callbacks.sample_grid import SampleGrid
+from callbacks.tensorboard_logging import GuardedTensorBoardLogger
+from callbacks.wandb_logging import GuardedWandbLogger
+from experiments.errors import CommandError
+from gan_modules.engine.game import Game
+from gan_modules.engine.precision import PerPlayerMixedPrecision
+
+ROOT = Path(__file__).parents[1]
+RUN_DIR = "GANAGERIE_RUN_DIR"
+
+
+@dataclass
+class Loggers:
+    """Where numbers and pictures go besides the run folder.
+
+    Args:
+        wandb: auto (online with a key, offline without), online, offline or disabled.
+        project: W&B project.
+        entity: W&B user or team; null takes the key's default.
+        tensorboard: write event files as well.
+    """
+
+    wandb: Literal["auto", "online", "offline", "disabled"] = "auto"
+    project: str = "ganagerie"
+    entity: str | None = None
+    tensorboard: bool = False
+
+
+class GanCLI(LightningCLI):
+    """The library's parts behind typed YAML. Parses and builds; training is up to the caller.
+
+    Args:
+        argv: options of ``fit``.
+        run_dir: folder of the run; None leaves it to ``--run_dir``.
+
+    Raises:
+        CommandError: on anything wrong in the options, as one line.
+    """
+
+    def __init__(self, argv: Sequence[str], run_dir: Path | None = None) -> None:
+        import_parts()
+        self._run_dir = run_dir
+        with warnings.catch_warnings():
+            # It warns that sys.argv is not used, which is what is wanted.
+            warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
+            try:
+                super().__init__(
+                    Game,
+                    LightningDataModule,
+                    subclass_mode_model=True,
+                    subclass_mode_data=True,
+                    save_config_callback=None,
+                    seed_everything_default=0,
+                    trainer_defaults={
+                        "num_sanity_val_steps": 0,
+                        "limit_val_batches": 0,
+                        "use_distributed_sampler": False,
+                        "enable_model_summary": False,
+                    },
+                    parser_kwargs={"exit_on_error": False, "prog": "ganagerie fit"},
+                    args=locate_configs(argv),
+                    run=False,
+                    auto_configure_optimizers=False,
+                )
+            except ArgumentError as error:
+                raise CommandError(one_line(str(error))) from error
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """What ``fit`` takes beside trainer, model and data."""
+        parser.add_argument(
+            "--run_dir", type=str | None, default=None,
+            help="folder of this run; by default a new one below runs/",
+        )
+        parser.add_class_arguments(Loggers, "loggers")
+        parser.add_lightning_class_args(SampleGrid, "sample_grid")
+        parser.add_lightning_class_args(Evaluation, "evaluation")
+        parser.add_lightning_class_args(Checkpointing, "checkpointing")
+
+    def before_instantiate_classes(self) -> None:
+        """Settle the run folder, strategy and precision, so that config.yaml shows them."""
+        trainer = self.config.trainer
+        world = _requested_processes(trainer)
+        if trainer.strategy == "auto" and world != 1:
+            trainer.strategy = "gan_ddp"
+        if trainer.precision is None and _on_gpu(trainer):
+            trainer.precision = "bf16-mixed"
+        given = self._run_dir or self.config.run_dir or os.environ.get(RUN_DIR)
+        self.run_dir = Path(given) if given else self._new_run_dir(world)
+        self.config.run_dir = str(self.run_dir)
+        trainer.default_root_dir = str(self.run_dir)
+        # Processes that the trainer starts later run this same command and must agree.
+        os.environ[RUN_DIR] = str(self.run_dir)
+
+    def _new_run_dir(self, world: int) -> Path:
+        if "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ:
+            raise CommandError(
+                "run_dir must be given when another program starts the processes (torchrun, "
+                "srun), since each would choose its own; add --run_dir FOLDER"
+            )
+        names = [
+            str(self.config[key].class_path).rpartition(".")[2].lower() for key in ("model", "data")
+        ]
+        stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+        return Path("runs") / "-".join([*names, stamp])
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """The trainer with the callbacks, loggers and plugins that every run has."""
+        options = self.config_init["loggers"]
+        self.settings = yaml.safe_load(self.dump_config())
+        loggers: list[Any] = [RunFolderLogger(self.run_dir)]
+        if options.wandb != "disabled":
+            loggers.append(
+                GuardedWandbLogger(
+                    self.run_dir, self.settings, options.wandb, options.project, options.entity
+                )
+            )
+        if options.tensorboard:
+            loggers.append(GuardedTensorBoardLogger(self.run_dir))
+        trainer = self.config_init["trainer"]
+        plugins: list[Any] = [*_as_list(trainer.get("plugins")), AtomicCheckpointIO()]
+        if trainer.get("precision") in ("16-mixed", "16", 16):
+            plugins.append(PerPlayerMixedPrecision("cuda" if _on_gpu(trainer) else "cpu"))
+            kwargs["precision"] = None
+        seed = self.config.seed_everything
+        self.preemption = Preemption()
+        callbacks = [
+            *_as_list(trainer.get("callbacks")),
+            RngState(seed if isinstance(seed, int) and not isinstance(seed, bool) else 0),
+            self.preemption,
+        ]
+        if trainer.get("enable_progress_bar") is not False:
+            callbacks.append(GanProgressBar())
+        return super().instantiate_trainer(
+            logger=loggers, plugins=plugins, callbacks=callbacks, **kwargs
+        )
+
+    def dump_config(self) -> str:
+        """The resolved settings as YAML: what ``fit --config`` takes again."""
+        config = self.config.clone()
+        config.pop("config", None)
+        config.pop("run_dir", None)
+        return str(self.parser.dump(config, skip_none=False))
+
+
+def import_parts() -> None:
+    """Import every variant and data module, so that YAML finds them by their short names."""
+    for row in gan_modules.CATALOGUE:
+        getattr(gan_modules, row.name)
+    import datamodules.images
+    import datamodules.mnist
+    import datamodules.openmoji
+    import datamodules.torchvision_sets
+    import datamodules.toy  # noqa: F401
+
+
+def quiet_lightning() -> None:
+    """Leave out the notices of Lightning that are wrong or useless here."""
+    for name in ("pytorch_lightning", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        # The averaged generator is in eval mode on purpose.
+        r"Found \d+ module\(s\) in eval mode",
+        # Images are in memory; the main process is the quickest loader.
+        "The '.*dataloader' does not have many workers",
+        # Its own use of a deprecated name of torch.
+        r".*isinstance\(treespec, LeafSpec\)",
+        # Counts generator steps against batches, which are not the same here.
+        "You're resuming from a checkpoint that ended before the epoch ended",
+        "GPU available but not used",
+        # The log interval counts rounds; short runs flush at the end.
+        "The number of training batches .* is smaller than the logging interval",
+    ):
+        warnings.filterwarnings("ignore", message=message)
+
+
+def locate_configs(argv: Sequence[str]) -> list[str]:
+    """Let ``--config`` name a file of the current folder or one that came with the install."""
+    words = list(argv)
+    for i, word in enumerate(words):
+        option, equals, value = word.partition("=")
+        if option not in ("--config", "-c"):
+            continue
+        path = value if equals else (words[i + 1] if i + 1 < len(words) else "")
+        if not path:
+            raise CommandError("--config needs a file, for example experiments/configs/demo.yaml")
+        if not Path(path).is_file():
+            shipped = ROOT / path
+            if not shipped.is_file():
+                raise CommandError(
+                    f"config file {path} does not exist; 'ganagerie list' names those that ship"
+                )
+            words[i if equals else i + 1] = f"{option}={shipped}" if equals else str(shipped)
+        elif equals:
+            continue
+    return words
+
+
+def one_line(message: str) -> str:
+    """A parser's complaint without its tree of causes and lists of all options."""
+    lines = [line.strip(" -") for line in message.splitlines() if line.strip(" -")]
+    text = "; ".join(lines)
+    return text if len(text) <= 400 else f"{text[:240]} ... {text[-150:]}"
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _on_gpu(trainer: Any) -> bool:
+    return trainer.get("accelerator") in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+
+
+def _requested_processes(trainer: Any) -> int:
+    devices = trainer.get("devices")
+    nodes = int(trainer.get("num_nodes") or 1)
+    if isinstance(devices, (list, tuple)):
+        return nodes * len(devices)
+    text = str(devices)
+    if text.lstrip("-").isdigit() and int(text) > 0:
+        return nodes * int(text)
+    if "," in text:
+        return nodes * len([part for part in text.split(",") if part])
+    return nodes * (torch.cuda.device_count() if _on_gpu(trainer) else 1)
+
+
+def stdout_is_terminal() -> bool:
+    """Whether a person reads along."""
+    return sys.stdout.isatty()

@@ -1,0 +1,103 @@
+"""``ganagerie evaluate``: score a run, or two folders of images."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from callbacks.drawing import draw_bank, weights_judged
+from callbacks.metrics.folders import score_folders
+from callbacks.metrics.real_statistics import real_statistics
+from callbacks.metrics.scoring import ScoreSettings, score_bank
+from callbacks.metrics.spaces import CHOICES, choose_space
+from callbacks.run_folder import finite_or_none
+from experiments.arguments import OneLineParser, count
+from experiments.errors import CommandError
+from experiments.opening import open_run
+
+
+def main(argv: Sequence[str]) -> int:
+    """Score and print a table, or one JSON object with ``--json``."""
+    parser = OneLineParser("ganagerie evaluate", description="Score a run or two folders.")
+    parser.add_argument("run", nargs="?", help="run folder")
+    parser.add_argument("--real", help="folder of real images, instead of a run")
+    parser.add_argument("--fake", help="folder of generated images")
+    parser.add_argument("--checkpoint", default="best", help="best, last, a step or images=N")
+    parser.add_argument("--samples", type=count, default=5000, help="generated images (5k)")
+    parser.add_argument("--split", choices=("train", "held_out"), default="train")
+    parser.add_argument("--space", choices=CHOICES, default="auto", help="feature space (auto)")
+    parser.add_argument("--inception-weights", help="path of the published Inception weights")
+    parser.add_argument("--seed", type=int, default=1, help="of the latents (1)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(argv)
+    if (options.run is None) == (options.real is None and options.fake is None):
+        raise CommandError("give a run folder, or --real FOLDER and --fake FOLDER, not both")
+    if options.run is None and (options.real is None or options.fake is None):
+        raise CommandError("--real and --fake go together; give both folders")
+    result = of_folders(options) if options.run is None else of_run(options)
+    if options.json:
+        print(json.dumps(result, allow_nan=False))
+    else:
+        print_table(result)
+    return 0
+
+
+def of_run(options: Any) -> dict[str, Any]:
+    """Scores of one checkpoint against the run's own data."""
+    opened = open_run(options.run, options.checkpoint, options.device)
+    data = opened.data()
+    space = choose_space(data, options.inception_weights, options.space).to(opened.module.device)
+    settings = ScoreSettings.published() if space.comparable_to_literature else ScoreSettings()
+    real = real_statistics(data, space, options.samples, split=options.split, settings=settings)
+    bank = draw_bank(opened.module, space, options.samples, options.seed)
+    protocol = real.protocol(space, options.samples, weights_judged(opened.module), settings.line())
+    return {
+        "run": str(opened.run.path),
+        "checkpoint": opened.entry["path"],
+        "images_seen": opened.entry["images_seen"],
+        "scores": finite_or_none(score_bank(real, bank, settings)),
+        "floor": finite_or_none(real.floor),
+        "floor_note": real.floor_note,
+        "protocol": protocol.to_dict(),
+        "caveats": list(protocol.caveats()),
+        "seed": options.seed,
+    }
+
+
+def of_folders(options: Any) -> dict[str, Any]:
+    """Scores of one folder of images against another."""
+    space = choose_space(None, options.inception_weights, options.space)
+    found = score_folders(options.real, options.fake, space)
+    return {
+        "real": options.real,
+        "fake": options.fake,
+        "n_real": found.n_real,
+        "n_fake": found.n_fake,
+        "scores": finite_or_none(found.scores),
+        "protocol": found.protocol.to_dict(),
+        "caveats": list(found.protocol.caveats()),
+    }
+
+
+def print_table(result: Mapping[str, Any]) -> None:
+    """Scores beside their floor, the protocol below."""
+    floor = result.get("floor", {})
+    width = max(map(len, result["scores"]))
+    heading = f"{'score':<{width}}  {'value':>12}"
+    print(heading + (f"  {'real data':>12}" if floor else ""))
+    for name, value in result["scores"].items():
+        row = f"{name:<{width}}  {_number(value):>12}"
+        print(row + (f"  {_number(floor.get(name)):>12}" if floor else ""))
+    protocol = ", ".join(f"{key} {value}" for key, value in result["protocol"].items())
+    print(f"protocol: {protocol}")
+    if result.get("floor_note"):
+        print(f"real data: {result['floor_note']}")
+    for caveat in result["caveats"]:
+        print(f"note: {caveat}", file=sys.stderr)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.5g}"

@@ -1,0 +1,150 @@
+"""``ganagerie fit``: train a variant from a YAML file into a run folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from callbacks.run_folder import RunFolder
+from experiments import errors
+from experiments.cli import RUN_DIR, GanCLI, quiet_lightning
+
+_PACKAGES = ("ganagerie", "torch", "torchvision", "pytorch-lightning", "torchmetrics", "wandb")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Train; returns 0, or 143 when a signal stopped the run after it was saved."""
+    try:
+        return train(GanCLI(argv))
+    finally:
+        os.environ.pop(RUN_DIR, None)
+
+
+def train(
+    cli: GanCLI, checkpoint: Path | None = None, parent: Mapping[str, str] | None = None
+) -> int:
+    """Run the trainer of a parsed command line in its run folder.
+
+    Args:
+        cli: parsed and built.
+        checkpoint: where to go on from; None starts fresh.
+        parent: the run and checkpoint that a forked run comes from.
+
+    Returns:
+        The exit code.
+    """
+    quiet_lightning()
+    in_place = checkpoint is not None and parent is None
+    rank_zero = int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+    if rank_zero:
+        # Refuse bad data before anything is written.
+        cli.datamodule.prepare_data()
+        cli.datamodule.setup("fit")
+        run = RunFolder(cli.run_dir) if in_place else _create(cli, parent)
+        run.update_run(status="running")
+        print(f"run folder: {cli.run_dir}", file=sys.stderr)
+    run = RunFolder(cli.run_dir)
+    status = "failed"
+    try:
+        cli.trainer.fit(
+            cli.model, datamodule=cli.datamodule, ckpt_path=checkpoint, weights_only=True
+        )
+        status = "stopped" if cli.preemption.preempted else "finished"
+    except RuntimeError as error:
+        raise _explained(error, run) from error
+    finally:
+        if cli.trainer.is_global_zero:
+            run.update_run(status=status)
+    if cli.trainer.is_global_zero:
+        _say_where(run, status)
+    return errors.PREEMPTED if status == "stopped" else 0
+
+
+def _create(cli: GanCLI, parent: Mapping[str, str] | None) -> RunFolder:
+    run = RunFolder.create(
+        cli.run_dir,
+        name=cli.run_dir.name,
+        variant=_class_path(cli.model),
+        data=_class_path(cli.datamodule),
+        data_name=cli.datamodule.name,
+        versions=_versions(),
+        parent=parent,
+        attribution=cli.datamodule.attribution,
+        world_size=cli.trainer.world_size,
+    )
+    run.config_path.write_text(cli.dump_config(), encoding="utf-8")
+    return run
+
+
+def _class_path(part: Any) -> str:
+    return f"{type(part).__module__}.{type(part).__qualname__}"
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": sys.version.split()[0]}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _explained(error: RuntimeError, run: RunFolder) -> Exception:
+    """Name the failures of other processes; anything else stays what it is."""
+    text = " ".join(str(error).split())
+    if "DataLoader worker" in text and "exited unexpectedly" in text or "killed by signal" in text:
+        return LostWorkerError(
+            f"a data loading worker was killed ({text[:160]}); usually memory ran out: lower "
+            f"num_workers, then go on with: ganagerie resume {run.path}"
+        )
+    lost = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "timed out")
+    if any(sign in text for sign in lost) and ("gloo" in text or "nccl" in text.lower()):
+        return LostRankError(
+            f"another process of this run ended or is unreachable ({text[:160]}); look at its "
+            f"output, then go on with: ganagerie resume {run.path}"
+        )
+    return error
+
+
+class LostRankError(RuntimeError):
+    """Another process of the run is gone."""
+
+
+class LostWorkerError(RuntimeError):
+    """A data loading worker is gone."""
+
+
+def _say_where(run: RunFolder, status: str) -> None:
+    lines = [f"{status}: {run.path}"]
+    pictures = run.media_files("samples")
+    if pictures:
+        lines.append(f"  last grid   {pictures[-1][1]}")
+    try:
+        from experiments.report import write_report
+
+        lines.append(f"  report      {write_report([run.path], run.report_path)}")
+    except (OSError, ValueError) as error:
+        lines.append(f"  report      not written: {error}")
+    evaluations = run.read_evaluations()
+    if evaluations:
+        last = evaluations[-1]
+        shown = [name for name in last["scores"] if name.startswith(("fd_", "fid", "coverage"))]
+        scores = [
+            f"{name} {_short(last['scores'][name])} (real data: {_short(last['floor'].get(name))})"
+            for name in shown
+        ]
+        lines.append(f"  scores      {', '.join(scores)}")
+    if status == "stopped":
+        lines.append(f"  go on with  ganagerie resume {run.path}")
+    else:
+        lines.append(f"  draw more   ganagerie sample {run.path} --n 64 --out samples")
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"

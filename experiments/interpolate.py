@@ -1,0 +1,98 @@
+"""``ganagerie interpolate``: walks between latents, as a grid, a GIF or an MP4."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from callbacks.media import gif
+from datamodules.batches import to_uint8
+from experiments.arguments import OneLineParser, count
+from experiments.errors import CommandError
+from experiments.opening import open_run
+from experiments.sample import write_png
+from gan_modules.latents import lerp, slerp
+
+WAYS = {"slerp": slerp, "lerp": lerp}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Walk and write; the ending of ``--out`` says which kind of picture."""
+    parser = OneLineParser("ganagerie interpolate", description="Walk between latents of a run.")
+    parser.add_argument("run", help="run folder")
+    parser.add_argument("--out", type=Path, help=".png, .gif or .mp4 (RUN/interpolation.png)")
+    parser.add_argument("--way", choices=tuple(WAYS), default="slerp")
+    parser.add_argument("--walks", type=count, default=6, help="pairs of latents (6)")
+    parser.add_argument("--steps", type=count, help="images of a walk (9; moving pictures 32)")
+    parser.add_argument("--fps", type=float, default=16.0, help="of a moving picture (16)")
+    parser.add_argument("--checkpoint", default="best", help="best, last, a step or images=N")
+    parser.add_argument("--seed", type=int, default=0, help="of the latents (0)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    options = parser.parse_args(argv)
+    if not 0 < options.fps <= 120:
+        raise CommandError(f"--fps must lie in (0, 120], got {options.fps}")
+    suffix = (options.out or Path("a.png")).suffix.lower()
+    if suffix not in (".png", ".gif", ".mp4"):
+        raise CommandError(f"--out must end in .png, .gif or .mp4, got {options.out}")
+    opened = open_run(options.run, options.checkpoint, options.device)
+    out: Path = options.out or opened.run.path / "interpolation.png"
+    steps = options.steps or (9 if suffix == ".png" else 32)
+    own = torch.Generator().manual_seed(options.seed)
+    ends = opened.module.draw_latents(2 * options.walks, generator=own)
+    walks = walk(ends[: options.walks], ends[options.walks :], steps, options.way)
+    images = opened.module.decode(walks.flatten(0, 1)).float().cpu()
+    if images.ndim != 4:
+        raise CommandError(f"{options.run} makes points, not images; use ganagerie sample")
+    images = images.unflatten(0, (options.walks, steps))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if suffix == ".png":
+        grid = make_grid(images.flatten(0, 1), nrow=steps, padding=2, pad_value=1.0)
+        write_png(grid[: images.shape[2]] if images.shape[2] == 1 else grid, out)
+    else:
+        frames = as_frames(images)
+        if suffix == ".gif":
+            out.write_bytes(gif(frames, options.fps)[0])
+        else:
+            write_mp4(frames, out, options.fps)
+    print(f"{options.walks} walks of {steps} steps ({options.way}): {out}", file=sys.stderr)
+    return 0
+
+
+def walk(start: Tensor, end: Tensor, steps: int, way: str) -> Tensor:
+    """Latents ``(N, steps, D)`` from ``start`` to ``end`` ``(N, D)``, ends included."""
+    if steps == 1:
+        return start[:, None]
+    positions = torch.linspace(0.0, 1.0, steps, device=start.device, dtype=start.dtype)
+    return torch.stack([WAYS[way](start, end, float(t)) for t in positions], dim=1)
+
+
+def as_frames(images: Tensor) -> Tensor:
+    """Walks ``(N, T, C, H, W)`` side by side as ``(2T - 2, 3, h, w)`` bytes, there and back."""
+    columns = max(1, int(len(images) ** 0.5 + 0.999))
+    there = [
+        make_grid(images[:, t], nrow=columns, padding=2, pad_value=1.0)
+        for t in range(images.shape[1])
+    ]
+    return to_uint8(torch.stack(there + there[-2:0:-1]))
+
+
+def write_mp4(frames: Tensor, path: Path, fps: float) -> None:
+    """Encode ``(T, 3, H, W)`` bytes as H.264; sides are padded to even numbers."""
+    from fractions import Fraction
+
+    import av
+
+    height, width = (side + side % 2 for side in frames.shape[2:])
+    padded = torch.zeros(len(frames), height, width, 3, dtype=torch.uint8)
+    padded[:, : frames.shape[2], : frames.shape[3]] = frames.permute(0, 2, 3, 1)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for frame in padded.numpy():
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())

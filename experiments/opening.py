@@ -1,0 +1,114 @@
+"""A run folder as commands need it: its module from a checkpoint, its data from its settings."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+import gan_modules
+from callbacks.checkpoint_index import CheckpointEntry
+from callbacks.run_folder import RunFolder
+from experiments.errors import CommandError
+
+
+@dataclass
+class OpenedRun:
+    """A run, one of its checkpoints, and the module in it.
+
+    Attributes:
+        run: the folder.
+        entry: the row of the index.
+        module: in eval mode, on ``device``.
+        settings: the resolved YAML.
+    """
+
+    run: RunFolder
+    entry: CheckpointEntry
+    module: Any
+    settings: dict[str, Any]
+
+    def data(self) -> Any:
+        """The run's data module, set up.
+
+        Raises:
+            CommandError: its class cannot be imported.
+            ValueError: the data refuse, for example because a folder is gone.
+        """
+        data = build(self.settings["data"])
+        data.prepare_data()
+        data.setup("fit")
+        return data
+
+
+def open_run(path: str, which: str, device: str = "auto") -> OpenedRun:
+    """Open a run folder at one checkpoint.
+
+    Args:
+        path: folder of the run.
+        which: ``best``, ``last``, a number of generator steps, ``images=N`` or a file; ``best``
+            falls back to ``last`` where nothing has been evaluated.
+        device: ``auto`` takes a GPU if there is one.
+
+    Raises:
+        ValueError: no run folder, no such checkpoint, or one that cannot be read.
+    """
+    run = RunFolder.open(path)
+    index = run.read_index()
+    if which == "best" and index["best"] is None:
+        which = "last"
+    entry = run.resolve(which)
+    module = gan_modules.load(run.file_of(entry))
+    variant = f"{type(module).__module__}.{type(module).__qualname__}"
+    if variant != run.read_run()["variant"]:
+        raise CommandError(
+            f"checkpoint {run.file_of(entry)} is of {variant}, but the run {run.path} is of "
+            f"{run.read_run()['variant']}; the files of two runs are mixed, use their own folders"
+        )
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return OpenedRun(run, entry, module.to(device), read_settings(run))
+
+
+def read_settings(run: RunFolder) -> dict[str, Any]:
+    """The resolved settings of a run.
+
+    Raises:
+        CommandError: config.yaml is missing or damaged.
+    """
+    remedy = "restore it from a backup, or start a new run with fit"
+    try:
+        settings = yaml.safe_load(run.config_path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CommandError(f"{run.config_path} cannot be read ({error.strerror}); {remedy}") from error
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())[:120]
+        raise CommandError(f"{run.config_path} is no valid YAML ({where}); {remedy}") from error
+    if not isinstance(settings, dict) or not {"model", "data", "trainer"} <= set(settings):
+        raise CommandError(f"{run.config_path} lacks model, data or trainer; {remedy}")
+    return settings
+
+
+def build(part: dict[str, Any]) -> Any:
+    """An object from ``class_path`` and plain ``init_args``.
+
+    Raises:
+        CommandError: the class cannot be imported.
+    """
+    home, _, name = part["class_path"].rpartition(".")
+    try:
+        cls = getattr(importlib.import_module(home), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise CommandError(
+            f"class {part['class_path']} cannot be imported ({error}); run where it is installed"
+        ) from error
+    return cls(**(part.get("init_args") or {}))
+
+
+def default_out(run: RunFolder, name: str) -> Path:
+    """Where a command writes when it is not told: below the run folder."""
+    return run.path / name

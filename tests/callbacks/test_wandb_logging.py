@@ -1,0 +1,192 @@
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from callbacks import wandb_logging
+from callbacks.media import publish_image
+from callbacks.run_folder import RunFolder
+from callbacks.wandb_logging import GuardedWandbLogger, has_key
+from tests.helpers_callbacks import Data, ToyGan, make_trainer
+
+KEY = "0123456789" * 4
+
+
+@pytest.fixture(autouse=True)
+def no_key_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("WANDB_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "wandb_config"))
+    # A port on which nothing listens: online runs find no service.
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder.create(tmp_path / "run", name="r", variant="v", data="d")
+
+
+def inspect(folder: Path, *options: str) -> str:
+    """Ask W&B's own reader about an offline run."""
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", *options, str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def wandb_runs(run: RunFolder) -> list[Path]:
+    return sorted((run.path / "wandb").glob("offline-run-*"))
+
+
+def test_offline_run_has_images_seen_as_its_axis_and_is_resumed_under_one_id(
+    run: RunFolder, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"model": {"generator_lr": 0.0002}}
+    with caplog.at_level(logging.INFO, logger="callbacks"):
+        for max_steps in (3, 5):
+            logger = GuardedWandbLogger(run.path, settings, project="p")
+            trainer = make_trainer(run.path, logger=logger, max_steps=max_steps)
+            module = ToyGan()
+            trainer.fit(module, Data())
+            time.sleep(1.0)  # W&B names folders by the second.
+
+    identity = run.read_run()["wandb"]
+    assert identity is not None and identity["project"] == "p" and identity["entity"] is None
+    first, second = wandb_runs(run)
+    for folder in (first, second):
+        assert folder.name.endswith(f"-{identity['id']}")
+    summary = json.loads(inspect(second, "--summary"))
+    assert summary["run_id"] == identity["id"] and summary["state"] == "finished"
+    assert summary["config"]["model"] == {"generator_lr": 0.0002}
+    assert summary["summary"]["images_seen"] == 20
+    records = [json.loads(line) for line in inspect(second).splitlines()]
+    metrics = [record["metric"] for record in records if record["type"] == "metric"]
+    assert [m.get("step_metric") for m in metrics if m.get("glob_name") == "*"] == ["images_seen"]
+    rows = [record["history"]["item"] for record in records if record["type"] == "history"]
+    assert [row["images_seen"] for row in rows] == [4, 8, 12, 16, 20]
+    assert "trainer/global_step" not in rows[0]
+    # The only words are ours: where to look.
+    noise = capfd.readouterr()
+    assert "wandb:" not in noise.err + noise.out
+    ours = [r.getMessage() for r in caplog.records if r.name == wandb_logging.__name__]
+    assert len(ours) == 2 and ours[0].startswith("W&B: offline (no key); look with: wandb leet")
+
+
+def test_service_that_does_not_answer_means_offline_and_the_dead_process_nothing(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    logger = GuardedWandbLogger(run.path, init_timeout=0.5, finish_timeout=1.0)
+    with caplog.at_level(logging.INFO, logger="callbacks"):
+        experiment = logger.experiment
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert warning.startswith("W&B: could not start online (") and "going on offline" in warning
+    assert "\n" not in warning
+    assert len(wandb_runs(run)) == 1
+
+    caplog.clear()
+    publish_image(make_trainer(run.path, logger=logger), "samples", torch.zeros(3, 2, 2), 7)
+    assert list(wandb_runs(run)[0].glob("files/media/images/samples_*.png"))
+
+    def gone(*args: Any, **kwargs: Any) -> None:
+        raise BrokenPipeError("the service process died")
+
+    monkeypatch.setattr(experiment, "log", gone)
+    with caplog.at_level(logging.WARNING):
+        for images_seen in range(5):
+            logger.log_metrics({"images_seen": images_seen, "loss": 1.0})
+    assert len(caplog.records) == 1
+    logger.finalize("success")
+
+
+@pytest.mark.parametrize(
+    ("mode", "environment", "key", "expected"),
+    [
+        ("auto", None, False, "offline"),
+        ("auto", None, True, "online"),
+        ("auto", "offline", True, "offline"),
+        ("auto", "dryrun", True, "offline"),
+        ("auto", "disabled", True, "disabled"),
+        ("auto", "online", False, "offline"),
+        ("online", "offline", True, "online"),
+        ("online", None, False, "offline"),
+        ("offline", "online", True, "offline"),
+        ("disabled", "online", True, "disabled"),
+    ],
+)
+def test_mode_is_chosen_without_asking(
+    run: RunFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: Any,
+    environment: str | None,
+    key: bool,
+    expected: str,
+) -> None:
+    if environment:
+        monkeypatch.setenv("WANDB_MODE", environment)
+    if key:
+        monkeypatch.setenv("WANDB_API_KEY", KEY)
+    assert GuardedWandbLogger(run.path, mode=mode)._choose_mode()[0] == expected
+
+
+def test_key_is_found_in_netrc_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not has_key()
+    file = tmp_path / "netrc"
+    file.write_text(f"machine 127.0.0.1 login user password {KEY}\n")
+    file.chmod(0o600)
+    assert has_key()
+    monkeypatch.setenv("WANDB_BASE_URL", "http://elsewhere")
+    assert not has_key()
+
+
+def test_disabled_logger_touches_nothing(run: RunFolder) -> None:
+    logger = GuardedWandbLogger(run.path, mode="disabled")
+    logger.log_metrics({"loss": 1.0})
+    publish_image(make_trainer(run.path, logger=logger), "samples", torch.zeros(3, 2, 2), 7)
+    logger.finalize("success")
+    assert not (run.path / "wandb").exists()
+    assert run.read_run()["wandb"] is None
+
+
+def test_nothing_that_wandb_raises_at_the_start_stops_a_run(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(**options: Any) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr("wandb.init", fail)
+    logger = GuardedWandbLogger(run.path)
+    make_trainer(run.path, logger=logger, max_steps=2).fit(ToyGan(), Data())
+    messages = [r.getMessage() for r in caplog.records]
+    assert messages == ["W&B: could not start offline (OSError: no space); going on without it"]
+
+
+def test_ids_come_from_the_sweep_and_from_the_record(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_RUN_ID", "sweep123")
+    monkeypatch.setenv("WANDB_PROJECT", "tuning")
+    logger = GuardedWandbLogger(run.path, entity="team")
+    expected = {"id": "sweep123", "project": "tuning", "entity": "team"}
+    assert logger._identity() == expected
+    monkeypatch.setenv("WANDB_RUN_ID", "other")
+    assert GuardedWandbLogger(run.path)._identity() == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mode": "of"}, "mode must be 'auto', 'online', 'offline' or 'disabled', got 'of'"),
+        ({"init_timeout": 0}, "time-outs must be positive seconds, got 0 and 60.0"),
+    ],
+)
+def test_bad_settings_are_refused(run: RunFolder, options: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        GuardedWandbLogger(run.path, **options)
