@@ -6,6 +6,7 @@ run. To look at an offline run: ``wandb leet RUN/wandb/latest-run``; to upload i
 ``wandb sync RUN/wandb/offline-run-*``.
 """
 
+import contextlib
 import logging
 import netrc
 import os
@@ -24,6 +25,9 @@ from callbacks.logger_guard import attempt, one_line
 from callbacks.run_folder import RunFolder
 
 Mode = Literal["auto", "online", "offline", "disabled"]
+
+# No words on the terminal but ours, and no copy of what training prints.
+_QUIET: dict[str, Any] = {"silent": True, "console": "off"}
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +108,10 @@ class GuardedWandbLogger(WandbLogger):
     def finalize(self, status: str) -> None:
         """End the W&B run, so that the next one in this process gets its own."""
         run, self._experiment = self._experiment, None
-        if run is not None:
-            attempt(self, "end of run", lambda: run.finish(exit_code=int(status == "failed")))
+        if run is None:
+            return
+        if not attempt(self, "end of run", lambda: run.finish(exit_code=int(status == "failed"))):
+            _forget()
 
     def _start(self) -> Any:
         mode, why = self._choose_mode()
@@ -115,6 +121,7 @@ class GuardedWandbLogger(WandbLogger):
             try:
                 run = self._init(wanted)
             except Exception as error:
+                _forget()
                 log.warning(
                     "W&B: could not start %s (%s); %s",
                     wanted,
@@ -144,7 +151,7 @@ class GuardedWandbLogger(WandbLogger):
     def _init(self, mode: str) -> Any:
         import wandb
 
-        quiet: dict[str, Any] = {"silent": True, "console": "off"}
+        quiet = {**_QUIET}
         if "finish_timeout" in wandb.Settings.model_fields:
             quiet["finish_timeout"] = self.finish_timeout
         wandb.setup(settings=wandb.Settings(**quiet))
@@ -188,10 +195,18 @@ def has_key() -> bool:
 
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
-    settings = wandb.Settings()
+    settings = wandb.setup(settings=wandb.Settings(**_QUIET)).settings
     host = urlsplit(settings.base_url).hostname or ""
     try:
         found = netrc.netrc(os.environ.get("NETRC")).authenticators(host)
     except (OSError, netrc.NetrcParseError):
         found = None
     return bool(settings.api_key or found)
+
+
+def _forget() -> None:
+    """Stop W&B's service: it holds the id of a failed run, and would complain at our exit."""
+    import wandb
+
+    with contextlib.suppress(Exception):
+        wandb.teardown()

@@ -17,8 +17,8 @@ from torch.nn import functional
 
 #: What is looked for in a folder; other files are left alone.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".npy")
-#: Channels to what they mean; arrays may have any other number.
-CHANNEL_NAMES = {1: "grey", 2: "grey + alpha", 3: "RGB", 4: "RGBA"}
+#: Channels to Pillow's mode; arrays may have any other number.
+CHANNEL_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 _UINT8, _UINT16, _FLOAT32 = np.dtype("uint8"), np.dtype("uint16"), np.dtype("float32")
 _DEEP_MODES = {
@@ -236,8 +236,7 @@ def _image_pixels(path: Path) -> NDArray[Any]:
         channels, dtype = _channels_and_dtype(image)
         upright = ImageOps.exif_transpose(image) if _is_photograph(image) else image
         if dtype == _UINT8:
-            names = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-            pixels = np.asarray(upright.convert(names[channels]))
+            pixels = np.asarray(upright.convert(CHANNEL_MODES[channels]))
         else:
             pixels = np.asarray(upright)
             if pixels.dtype.kind != "f" and (pixels.min() < 0 or pixels.max() > 65535):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from datamodules.base import DataModule
 from datamodules.cache import Contents, LabelledImages, cached_images, progress
 from datamodules.decoding import (
-    CHANNEL_NAMES,
+    CHANNEL_MODES,
     SUFFIXES,
     Header,
     centre_crop_resize,
@@ -86,7 +86,7 @@ class ImageFolder(DataModule):
             raise self._refusal(
                 "resize", "be center_crop or none", resize, "set resize: center_crop"
             )
-        if channels is not None and channels not in CHANNEL_NAMES:
+        if channels is not None and channels not in CHANNEL_MODES:
             raise self._refusal("channels", "be 1, 2, 3 or 4", channels, "set channels: 3")
         if float_range is not None and not float_range[0] < float_range[1]:
             raise self._refusal(
@@ -199,7 +199,7 @@ class ImageFolder(DataModule):
                 f"{first_file} ({first.channels}) and {file} ({header.channels})",
                 "set channels: 3 for RGB or 1 for grey",
             )
-        if self.channels is not None and header.channels not in CHANNEL_NAMES:
+        if self.channels is not None and header.channels not in CHANNEL_MODES:
             raise self._refusal(
                 "channels",
                 f"be left out where an image has {header.channels} of them",

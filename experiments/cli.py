@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import torch
 import yaml
 from jsonargparse import ArgumentError
 from pytorch_lightning import LightningDataModule, Trainer
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 import gan_modules
@@ -60,14 +60,21 @@ class GanCLI(LightningCLI):
     Args:
         argv: options of ``fit``.
         run_dir: folder of the run; None leaves it to ``--run_dir``.
+        more_callbacks: of the command that builds the trainer.
 
     Raises:
         CommandError: on anything wrong in the options, as one line.
     """
 
-    def __init__(self, argv: Sequence[str], run_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        run_dir: Path | None = None,
+        more_callbacks: Sequence[Callback] = (),
+    ) -> None:
         import_parts()
         self._run_dir = run_dir
+        self._more_callbacks = more_callbacks
         with warnings.catch_warnings():
             # It warns that sys.argv is not used, which is what is wanted.
             warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
@@ -113,14 +120,14 @@ class GanCLI(LightningCLI):
         if trainer.precision is None and _on_gpu(trainer):
             trainer.precision = "bf16-mixed"
         given = self._run_dir or self.config.run_dir or os.environ.get(RUN_DIR)
-        self.run_dir = Path(given) if given else self._new_run_dir(world)
+        self.run_dir = Path(given) if given else self._new_run_dir()
         self.config.run_dir = str(self.run_dir)
         trainer.default_root_dir = str(self.run_dir)
         # Processes that the trainer starts later run this same command and must agree.
         os.environ[RUN_DIR] = str(self.run_dir)
 
-    def _new_run_dir(self, world: int) -> Path:
-        if "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ:
+    def _new_run_dir(self) -> Path:
+        if started_elsewhere():
             raise CommandError(
                 "run_dir must be given when another program starts the processes (torchrun, "
                 "srun), since each would choose its own; add --run_dir FOLDER"
@@ -154,6 +161,7 @@ class GanCLI(LightningCLI):
         callbacks = [
             *_as_list(trainer.get("callbacks")),
             RngState(seed if isinstance(seed, int) and not isinstance(seed, bool) else 0),
+            *self._more_callbacks,
             self.preemption,
         ]
         if trainer.get("enable_progress_bar") is not False:
@@ -170,6 +178,11 @@ class GanCLI(LightningCLI):
         return str(self.parser.dump(config, skip_none=False))
 
 
+def started_elsewhere() -> bool:
+    """Whether another program starts the processes of this run: torchrun or srun."""
+    return "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ
+
+
 def import_parts() -> None:
     """Import every variant and data module, so that YAML finds them by their short names."""
     for row in gan_modules.CATALOGUE:
@@ -183,8 +196,15 @@ def import_parts() -> None:
 
 def quiet_lightning() -> None:
     """Leave out the notices of Lightning that are wrong or useless here."""
-    for name in ("pytorch_lightning", "lightning.pytorch"):
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Our own notices: what is being trained or cached, where W&B writes.
+    for name in ("callbacks", "datamodules", "gan_modules", "experiments"):
+        ours = logging.getLogger(name)
+        if not ours.handlers:
+            ours.addHandler(logging.StreamHandler())
+            ours.propagate = False
+        ours.setLevel(logging.INFO if os.environ.get("LOCAL_RANK", "0") == "0" else logging.ERROR)
     for message in (
         # The averaged generator is in eval mode on purpose.
         r"Found \d+ module\(s\) in eval mode",
@@ -251,8 +271,3 @@ def _requested_processes(trainer: Any) -> int:
     if "," in text:
         return nodes * len([part for part in text.split(",") if part])
     return nodes * (torch.cuda.device_count() if _on_gpu(trainer) else 1)
-
-
-def stdout_is_terminal() -> bool:
-    """Whether a person reads along."""
-    return sys.stdout.isatty()

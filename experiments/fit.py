@@ -18,6 +18,7 @@ _PACKAGES = ("ganagerie", "torch", "torchvision", "pytorch-lightning", "torchmet
 
 def main(argv: Sequence[str]) -> int:
     """Train; returns 0, or 143 when a signal stopped the run after it was saved."""
+    quiet_lightning()
     try:
         return train(GanCLI(argv))
     finally:
@@ -25,7 +26,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def train(
-    cli: GanCLI, checkpoint: Path | None = None, parent: Mapping[str, str] | None = None
+    cli: GanCLI,
+    checkpoint: Path | None = None,
+    parent: Mapping[str, str] | None = None,
+    in_place: bool = False,
 ) -> int:
     """Run the trainer of a parsed command line in its run folder.
 
@@ -33,14 +37,12 @@ def train(
         cli: parsed and built.
         checkpoint: where to go on from; None starts fresh.
         parent: the run and checkpoint that a forked run comes from.
+        in_place: the run folder exists and is gone on with.
 
     Returns:
         The exit code.
     """
-    quiet_lightning()
-    in_place = checkpoint is not None and parent is None
-    rank_zero = int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
-    if rank_zero:
+    if is_rank_zero():
         # Refuse bad data before anything is written.
         cli.datamodule.prepare_data()
         cli.datamodule.setup("fit")
@@ -62,6 +64,14 @@ def train(
     if cli.trainer.is_global_zero:
         _say_where(run, status)
     return errors.PREEMPTED if status == "stopped" else 0
+
+
+def is_rank_zero() -> bool:
+    """Whether this process is the one that writes, as far as its environment says."""
+    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
+        if name in os.environ:
+            return os.environ[name] == "0"
+    return True
 
 
 def _create(cli: GanCLI, parent: Mapping[str, str] | None) -> RunFolder:

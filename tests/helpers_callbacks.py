@@ -11,7 +11,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from PIL import Image
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, Checkpoint
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -115,7 +115,7 @@ def make_trainer(folder: Path, callbacks: Sequence[Callback] = (), **options: An
         "max_epochs": -1,
         "enable_model_summary": False,
         "enable_progress_bar": False,
-        "enable_checkpointing": None,
+        "enable_checkpointing": any(isinstance(part, Checkpoint) for part in callbacks),
         "log_every_n_steps": 1,
         "num_sanity_val_steps": 0,
     }

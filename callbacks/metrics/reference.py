@@ -25,7 +25,8 @@ class RealStatistics:
         centre: float64 ``(d,)`` subtracted from standardised features; else zeros.
         scale: float64 ``(d,)`` that standardised features are then divided by; else ones.
         moments: of all real samples, standardised.
-        root: float64 ``(d, d)``, the symmetric root of their covariance.
+        root: float64 ``(d, d)``, the symmetric root of their covariance; None below d samples,
+            where the Frechet distance has a way that does not need it.
         features: float32 ``(K, d)``, standardised; all of the samples, or an even choice.
         floor: what the scores say of real samples, by name: no generator should be expected to
             score better. Empty when it was not computed.
@@ -40,7 +41,7 @@ class RealStatistics:
     centre: Tensor
     scale: Tensor
     moments: Moments
-    root: Tensor
+    root: Tensor | None
     features: Tensor
     floor: dict[str, float] = field(default_factory=dict)
     floor_note: str = ""
@@ -91,18 +92,19 @@ class RealStatistics:
             centre=centre,
             scale=scale,
             moments=Moments.empty(space.dim),
-            root=torch.empty(0, 0),
+            root=None,
             features=torch.empty(0, 0),
             data=data,
             split=split,
         )
         features = blank.standardise(bank.features)
         moments = Moments.of(features)
+        full = moments.n >= space.dim
         kept = torch.arange(min(most_features, len(bank))) * len(bank)
         return replace(
             blank,
             moments=moments,
-            root=symmetric_root(moments.covariance()),
+            root=symmetric_root(moments.covariance()) if full else None,
             features=features[kept // min(most_features, len(bank))],
         )
 
@@ -159,7 +161,7 @@ class RealStatistics:
             "n": np.array(self.moments.n),
             "mean": self.moments.mean.numpy(),
             "scatter": self.moments.scatter.numpy(),
-            "root": self.root.numpy(),
+            "root": np.empty((0, 0)) if self.root is None else self.root.numpy(),
             "features": self.features.numpy(),
             "floor_names": np.array(list(self.floor), dtype=np.str_),
             "floor_values": np.array(list(self.floor.values()), dtype=np.float64),
@@ -187,7 +189,7 @@ class RealStatistics:
             centre=tensors["centre"],
             scale=tensors["scale"],
             moments=Moments(int(arrays["n"]), tensors["mean"], tensors["scatter"]),
-            root=tensors["root"],
+            root=tensors["root"] if tensors["root"].numel() else None,
             features=tensors["features"],
             floor=dict(zip(names, values, strict=True)),
             floor_note=str(arrays["floor_note"]),

@@ -26,9 +26,9 @@ LEAST_ACCURACY = 0.90
 _SIDE = 32
 _DIM = 64
 _BATCH = 64
-# 64,000 images are seen at most, and each at most 6 times: that bounds the time on any data set.
-_MOST_STEPS = 1000
-_MOST_EPOCHS = 6
+# About 6 epochs, within limits: small data need some steps, and 64,000 images bound the time.
+_EPOCHS = 6
+_STEPS = (100, 1000)
 _MOST_IMAGES = {"train": 20_000, "held_out": 5_000}
 
 
@@ -126,7 +126,10 @@ class ClassifierSpace(NetworkSpace):
             path = cache_path("classifier", key, folder)
             arrays = read_arrays(path, key)
             if arrays is None:
-                arrays = _train(data, channels, classes, seed)
+                # The caller may be inside a validation loop, where gradients are off and tensors
+                # cannot take part in training.
+                with torch.inference_mode(False), torch.enable_grad():
+                    arrays = _train(data, channels, classes, seed)
                 write_arrays(path, key, arrays)
             return arrays
 
@@ -167,9 +170,8 @@ def _train(data: ReferenceData, channels: int, classes: int, seed: int) -> dict[
     images, labels = _read(data, "train")
     net = _build(channels, classes, seed)
     draws = np.random.RandomState(seed)
-    steps = min(_MOST_STEPS, _MOST_EPOCHS * len(images) // _BATCH + 1)
-    # The caller may be inside a validation loop, where gradients are off.
-    with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
+    steps = min(max(_EPOCHS * len(images) // _BATCH, _STEPS[0]), _STEPS[1])
+    with torch.autocast("cpu", enabled=False):
         optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
         for _ in range(steps):

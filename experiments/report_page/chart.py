@@ -187,10 +187,9 @@ def _notes(series: Series, axis: Axis | None) -> list[str]:
         finite = [y for y in curve.y if math.isfinite(y)]
         outside = [y for y in finite if not -1e-9 <= axis.place(y) <= 1 + 1e-9]
         if outside:
-            notes.append(
-                f"{series.name}: {count(len(outside))} values lie outside the axis, "
-                f"from {number(min(outside))} to {number(max(outside))}"
-            )
+            most = "one value lies" if len(outside) == 1 else f"{count(len(outside))} values lie"
+            ends = dict.fromkeys((number(min(outside)), number(max(outside))))
+            notes.append(f"{series.name}: {most} outside the axis, at {' to '.join(ends)}")
     if len(curve.x) == 1:
         notes.append(f"{series.name}: one value so far")
     return notes

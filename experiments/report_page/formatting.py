@@ -28,7 +28,7 @@ def number(value: float | None) -> str:
         text = f"{value:,.0f}"
     else:
         text = f"{value:#.4g}".rstrip(".")
-    return text.replace("-", "−", 1) if value < 0 else text
+    return text.replace("-", "−")
 
 
 def count(value: float | None) -> str:
@@ -89,7 +89,7 @@ def tick_labels(ticks: Sequence[float]) -> list[str]:
     units = (unit for unit in _SI if largest >= max(unit[0], 1e4))
     scale, letter = next(units, (1.0, ""))
     if scale == 1.0 and largest < 1e-3:
-        return ["0" if t == 0 else f"{t:.2g}".replace("-", "−", 1) for t in ticks]
+        return ["0" if t == 0 else f"{t:.2g}".replace("-", "−") for t in ticks]
     for decimals in range(7):
         texts = [f"{t / scale:.{decimals}f}" for t in ticks]
         errors = (abs(float(s) - t / scale) for s, t in zip(texts, ticks, strict=True))

@@ -70,8 +70,9 @@ def _read_metrics(run: Run, folder: RunFolder) -> None:
     except csv.Error as error:
         run.problems.append(f"metrics.csv: read up to line {reader.line_num} only ({error})")
     if bad:
+        rows = f"{len(bad)} unreadable row{'s' * (len(bad) > 1)} left out"
         lines = ", ".join(map(str, bad[:3])) + (", ..." if len(bad) > 3 else "")
-        run.problems.append(f"metrics.csv: {len(bad)} unreadable rows left out, line {lines}")
+        run.problems.append(f"metrics.csv: {rows}, line {lines}")
     run.curves = {name: curve for name, curve in run.curves.items() if curve.x}
 
 

@@ -68,7 +68,7 @@ def test_another_key_is_another_entry() -> None:
 
 
 @pytest.mark.parametrize("name", ["images.npy", "labels.npy", "held_out.npy", "meta.json"])
-@pytest.mark.parametrize("damage", ["truncated", "missing", "empty"])
+@pytest.mark.parametrize("damage", ["truncated", "missing", "empty", "grown"])
 def test_damaged_entry_is_made_again(cache: Path, name: str, damage: str) -> None:
     make = Maker()
     before = cached_images("set", KEY, make).content
@@ -76,7 +76,8 @@ def test_damaged_entry_is_made_again(cache: Path, name: str, damage: str) -> Non
     if damage == "missing":
         path.unlink()
     else:
-        path.write_bytes(path.read_bytes()[:-3] if damage == "truncated" else b"")
+        whole = path.read_bytes()
+        path.write_bytes({"truncated": whole[:-3], "empty": b"", "grown": whole + b"}"}[damage])
     images = cached_images("set", KEY, make)
     assert make.calls == 2 and images.content == before
     assert_whole(images)

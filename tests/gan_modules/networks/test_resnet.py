@@ -10,13 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from gan_modules.networks.residual import DownBlock, FirstBlock, UpBlock
 from gan_modules.networks.resnet import (
     DiscriminatorNormalization,
-    DownBlock,
-    FirstBlock,
     ResNetDiscriminator,
     ResNetGenerator,
-    UpBlock,
 )
 
 NORMALIZATIONS: tuple[DiscriminatorNormalization, ...] = ("spectral", "layer", "none")

@@ -1,0 +1,62 @@
+"""The classifier of the data's own labels."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from callbacks.metrics.trained_classifier import ClassifierSpace, InaccurateClassifierError
+from tests.callbacks.metrics.helpers_data import RingData, StripeData
+
+
+def test_classifier_learns_and_is_read_from_the_cache(cache: Path, stripes: StripeData) -> None:
+    before = torch.random.get_rng_state()
+    with torch.inference_mode():
+        space = ClassifierSpace.for_data(stripes)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert space.accuracy > 0.95
+    assert (space.id, space.dim, space.has_logits) == ("cls_stripes_16", 64, True)
+    assert not space.comparable_to_literature
+    reads = stripes.reference("train").reads
+    again = ClassifierSpace.for_data(stripes)
+    assert stripes.reference("train").reads == reads
+    assert (again.sha256, again.accuracy) == (space.sha256, space.accuracy)
+    assert again.temperature == space.temperature
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_logits_are_calibrated_verdicts_on_the_features(stripes: StripeData) -> None:
+    space = ClassifierSpace.for_data(stripes)
+    held_out = stripes.reference("held_out")
+    found = space(held_out.images)
+    assert found.logits is not None
+    assert found.features.shape == (90, 64) and found.logits.shape == (90, 3)
+    right = (found.logits.argmax(dim=1) == held_out.labels).double().mean()
+    assert float(right) == pytest.approx(space.accuracy)
+    expected = space._head(found.features) / space.temperature
+    torch.testing.assert_close(found.logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_training_repeats_bit_for_bit(tmp_path: Path) -> None:
+    spaces = [ClassifierSpace.for_data(StripeData(), folder=tmp_path / str(i)) for i in range(2)]
+    assert spaces[0].sha256 == spaces[1].sha256
+    other = ClassifierSpace.for_data(StripeData(), seed=1, folder=tmp_path / "0")
+    assert other.sha256 != spaces[0].sha256
+
+
+def test_ignorant_classifier_is_refused_unless_forced() -> None:
+    data = StripeData(true_labels=False)
+    with pytest.raises(InaccurateClassifierError, match=r"at least 0.9, got 0\.\d+; choose rand"):
+        ClassifierSpace.for_data(data)
+    reads = data.reference("train").reads
+    assert ClassifierSpace.for_data(data, force=True).accuracy < 0.9
+    assert data.reference("train").reads == reads
+
+
+def test_data_without_classes_or_images_is_refused() -> None:
+    unlabelled = StripeData()
+    unlabelled.class_names = None
+    with pytest.raises(ValueError, match="labelled images of 2 or more classes, got 0 classes"):
+        ClassifierSpace.for_data(unlabelled)
+    with pytest.raises(ValueError, match=r"shape \(2,\)"):
+        ClassifierSpace.for_data(RingData())

@@ -1,0 +1,125 @@
+"""The callbacks on two gloo ranks, which are started once for all tests of this file."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from callbacks.checkpoint_io import read_checkpoint
+from callbacks.rng import KEY, reseed
+from callbacks.run_folder import RunFolder
+from callbacks.sample_grid import SampleGrid
+from tests.helpers_callbacks import ToyGan, make_trainer, read_image
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("two_ranks")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    processes = []
+    for rank in range(2):
+        environment = os.environ | {
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "WORLD_SIZE": "2",
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "GROUP_RANK": "0",
+            "LOCAL_WORLD_SIZE": "2",
+            "TORCHELASTIC_RUN_ID": "test",
+            "PYTHONPATH": str(ROOT),
+        }
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.two_ranks_callbacks", str(folder)],
+                env=environment,
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+    try:
+        logs = [process.communicate(timeout=240)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], "\n".join(logs)[-6000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ranks(out: Path) -> list[dict[str, Any]]:
+    return [torch.load(out / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+def test_each_rank_draws_after_a_resume_what_it_would_have_drawn(
+    ranks: list[dict[str, Any]],
+) -> None:
+    draws = []
+    for rank in ranks:
+        whole, rest = rank["rng"]["whole"], rank["rng"]["rest"]
+        assert len(whole) == 8 and len(rest) == 4
+        assert rest == whole[4:]
+        draws.append([value for _, value in whole])
+    assert draws[0] != draws[1]
+
+
+def test_checkpoint_of_rank_0_holds_the_states_of_both(out: Path) -> None:
+    run = RunFolder(out / "rng")
+    states = read_checkpoint(run.verify(run.resolve("last")))[KEY]
+    assert len(states) == 2
+    assert not torch.equal(states[0]["torch"], states[1]["torch"])
+
+
+def test_metrics_have_one_row_per_moment(out: Path) -> None:
+    rows = RunFolder(out / "rng").read_metrics()
+    assert [row["images_seen"] for row in rows] == [8, 16, 24, 32, 40, 48, 56, 64]
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_sigterm_to_one_rank_alone_stops_both_at_the_same_batch(
+    out: Path, ranks: list[dict[str, Any]], target: int
+) -> None:
+    """Trap T8: Lightning's own handler hangs here when the signal goes to rank 1."""
+    seen = [rank[f"preempt{target}"] for rank in ranks]
+    # Sent at the second batch, agreed on after the fourth.
+    assert seen == [{"images_seen": 32, "preempted": True}] * 2
+    entry = RunFolder(out / f"preempt{target}").resolve("last")
+    assert (entry["images_seen"], entry["reasons"]) == (32, ["preemption"])
+
+
+def test_full_disk_of_rank_0_ends_both_with_the_same_line(
+    out: Path, ranks: list[dict[str, Any]]
+) -> None:
+    assert ranks[0]["disk"] == ranks[1]["disk"]
+    assert "MB free for a checkpoint, got 0.0 MB" in ranks[0]["disk"]
+    assert RunFolder(out / "disk").resolve("last")["images_seen"] == 8
+
+
+def test_weights_of_one_rank_that_are_not_finite_end_both(
+    out: Path, ranks: list[dict[str, Any]]
+) -> None:
+    assert "the weights of another rank at images_seen=16" in ranks[0]["poison"]
+    assert "discriminator.weight at images_seen=16" in ranks[1]["poison"]
+    assert RunFolder(out / "poison").resolve("last")["images_seen"] == 8
+
+
+def test_picture_of_two_ranks_is_that_of_one(out: Path, tmp_path: Path) -> None:
+    reseed(0, 0, 0)
+    SampleGrid().publish(make_trainer(tmp_path), ToyGan(image_shape=(1, 4, 4)))
+    pictures = []
+    for folder in (out / "grid", tmp_path):
+        _, file = RunFolder(folder).media_files("samples")[0]
+        pictures.append(np.asarray(read_image(file)))
+    assert np.array_equal(*pictures) and pictures[0].std() > 1
