@@ -2,7 +2,7 @@
 
 The handler only sets a flag: at the moment of a signal a rank may stand between the discriminator's
 and the generator's turn, or inside a collective. The ranks agree on the flag after a batch, so that
-a signal to any one of them stops all of them at the same batch; :class:`callbacks.checkpointing`
+a signal to any one of them stops all of them at the same batch; :mod:`callbacks.checkpointing`
 then writes that batch's checkpoint.
 """
 

@@ -128,7 +128,6 @@ class RunFolderLogger(Logger):
             last = rows[-1] if rows else {}
             self._axes = {axis: last[axis] for axis in AXES if axis in last}
             self._offset = self._axes.get("wall_s", 0.0)
-            self._started = time.monotonic()
             self._columns = header
         return self._columns
 

@@ -1,6 +1,7 @@
 """What all data modules share: the held-out part, batches, and the reference for evaluation."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -133,7 +134,8 @@ class DataModule(pl.LightningDataModule):
         batch_size: images per batch and rank.
         num_workers: processes that prepare batches; the images are ready in memory, so 0, the main
             process, is seldom the slower choice.
-        seed: of the order and the augmentation, not of the split.
+        seed: of the order and the augmentation, not of the split; None takes the run's own
+            (``seed_everything``), or 0 where none was set.
         held_out_share: part of the images that is never trained on, 0 to below 1; drawn class by
             class where there are classes, the same for every run.
         mirror: flip half of the images left to right, drawn anew in every epoch.
@@ -148,12 +150,14 @@ class DataModule(pl.LightningDataModule):
         self,
         batch_size: int = 64,
         num_workers: int = 0,
-        seed: int = 0,
+        seed: int | None = None,
         held_out_share: float = 0.1,
         mirror: bool = False,
         dequantize: bool = False,
     ) -> None:
         super().__init__()
+        if seed is None:
+            seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
         for name, value, least in (
             ("batch_size", batch_size, 1),
             ("num_workers", num_workers, 0),

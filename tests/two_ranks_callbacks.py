@@ -15,7 +15,6 @@ import torch
 import torch.distributed as dist
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
-from tests.helpers_callbacks import BATCH, LENGTH, Points, ToyGan, make_trainer
 
 import gan_modules.base  # noqa: F401  (registers the strategy)
 from callbacks.checkpointing import Checkpointing
@@ -25,6 +24,7 @@ from callbacks.run_folder import RunFolder
 from callbacks.run_folder_logger import RunFolderLogger
 from callbacks.sample_grid import SampleGrid
 from datamodules.loading import RankedSampler, ResumableLoader
+from tests.helpers_callbacks import BATCH, LENGTH, Points, ToyGan, make_trainer
 
 
 class Usage(NamedTuple):
@@ -54,12 +54,17 @@ class On(Callback):
             self.act()
 
 
-def fit(folder: Path, rank: int, *callbacks: Callback, ckpt_path: Any = None, **options: Any) -> Any:
+def fit(
+    folder: Path, rank: int, *callbacks: Callback, ckpt_path: Any = None, **options: Any
+) -> Any:
     reseed(0, rank, 0)
     module = Recorder(options.pop("image_shape", (2,)))
     options = {"max_steps": 8, "logger": RunFolderLogger(folder), **options}
     trainer = make_trainer(
-        folder, callbacks, strategy="gan_ddp", use_distributed_sampler=False,
+        folder,
+        callbacks,
+        strategy="gan_ddp",
+        use_distributed_sampler=False,
         **{**options, "devices": 2},
     )
     sampler = RankedSampler(LENGTH, BATCH, rank, 2, seed=3)

@@ -51,12 +51,13 @@ def read_arrays(path: Path, key: Mapping[str, object]) -> dict[str, np.ndarray] 
         key: the same key; it must equal the one in the file.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # numpy leaves a file open whose archive is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         header = json.loads(str(arrays.pop("header")))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         _log.warning("%s is damaged (%s); making it again", path, error)
         return None
     return arrays if header == {"format": FORMAT, **key} else None

@@ -67,6 +67,7 @@ class Chart:
     """What the template needs of one chart; ticks are ``(percent of the axis, label)``."""
 
     title: str
+    suffix: str
     hint: str
     lines: list[Line]
     levels: list[Level]
@@ -81,6 +82,7 @@ def draw(
     series: Sequence[Series],
     x_axis: Axis,
     *,
+    suffix: str = "",
     hint: str = "",
     from_zero: bool = False,
 ) -> Chart:
@@ -90,6 +92,7 @@ def draw(
         title: short name of the quantity, with its unit.
         series: the lines; the order is that of the legend.
         x_axis: images seen, the same for all charts of a page.
+        suffix: rest of the name, which a reader needs less.
         hint: one or two words beside the title, such as "lower is better".
         from_zero: the value axis starts at 0.
     """
@@ -98,7 +101,7 @@ def draw(
     y_axis = value_axis([s.curve for s in series], levels=floors, from_zero=from_zero)
     notes = [note for s in series for note in _notes(s, y_axis)]
     if y_axis is None:
-        return Chart(title, hint, [], [], [], [], [*notes, "No finite value yet"], {})
+        return Chart(title, suffix, hint, [], [], [], [], [*notes, "No finite value yet"], {})
     if y_axis.log:
         hint = f"{hint}, log scale" if hint else "log scale"
     lines = [_line(s, points, x_axis, y_axis) for s, points in zip(series, thinned, strict=True)]
@@ -108,7 +111,8 @@ def draw(
         "marks": [_marks(c, y_axis) for c in thinned],
     }
     levels = _levels(series, y_axis)
-    return Chart(title, hint, lines, levels, _ticks(x_axis), _ticks(y_axis), notes, data)
+    ticks = _ticks(x_axis), _ticks(y_axis)
+    return Chart(title, suffix, hint, lines, levels, *ticks, notes, data)
 
 
 def _line(series: Series, points: Curve, x_axis: Axis, y_axis: Axis) -> Line:
@@ -190,8 +194,6 @@ def _notes(series: Series, axis: Axis | None) -> list[str]:
             most = "one value lies" if len(outside) == 1 else f"{count(len(outside))} values lie"
             ends = dict.fromkeys((number(min(outside)), number(max(outside))))
             notes.append(f"{series.name}: {most} outside the axis, at {' to '.join(ends)}")
-    if len(curve.x) == 1:
-        notes.append(f"{series.name}: one value so far")
     return notes
 
 

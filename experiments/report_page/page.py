@@ -64,6 +64,7 @@ def render(runs: Sequence[Run]) -> str:
     x_axis = images_axis([float(run.images_seen or 0) for run in runs])
     protocols = Protocols()
     subjects = [_subject(run, labels[slot], slot) for slot, run in enumerate(runs)]
+    training = training_charts(runs, labels, x_axis)
     charts = score_charts(runs, labels, x_axis, protocols)
     tables = [score_tables(run, protocols) for run in runs]
     judgements = [judged(run) for run in runs]
@@ -82,7 +83,8 @@ def render(runs: Sequence[Run]) -> str:
         score_tables=tables,
         protocols=protocols.rows(),
         caveats=protocols.caveats(),
-        training_charts=training_charts(runs, labels, x_axis),
+        training_charts=training,
+        smooth=any(line.trend for chart in training for line in chart.lines),
         viewers=viewers(runs, labels),
         setting_names=["settings"] if len(runs) == 1 else [f"settings of {x}" for x in labels],
         differing=differing_settings(runs) if len(runs) > 1 else [],
@@ -128,8 +130,8 @@ def _subject(run: Run, label: str, slot: int) -> Subject:
         commands.append(("Go on from the last checkpoint", f"ganagerie resume {folder}"))
         if run.best is not None and run.best != run.last:
             commands.append(("Go on from the best", f"ganagerie resume {folder} --from best"))
-        commands.append(("Draw samples", f"ganagerie sample {folder}"))
-        commands.append(("Score again", f"ganagerie evaluate {folder}"))
+        commands.append(("Draw samples from the best", f"ganagerie sample {folder}"))
+        commands.append(("Score the best once more", f"ganagerie evaluate {folder}"))
     return Subject(
         run=run,
         label=label,

@@ -10,7 +10,19 @@ from experiments.report_page.curves import Axis, Curve
 from experiments.report_page.protocols import Protocols, best_of, differences, direction, spread_of
 from experiments.report_page.records import Evaluation, Run
 
+_ORDER = (
+    "fid_clean", "fid", "fd", "kid_clean", "kid", "kd", "precision", "recall", "density",
+    "coverage", "is", "cs", "confidence", "effective_classes", "entropy_of_mean", "entropy",
+)
 _WEIGHTS = {"ema": "averaged", "raw": "raw"}
+
+
+@dataclass(frozen=True)
+class ScoreCharts:
+    """The charts of one protocol: scores with a good direction, and numbers that describe."""
+
+    judging: list[Chart]
+    describing: list[Chart]
 
 
 @dataclass(frozen=True)
@@ -25,10 +37,15 @@ class ScoreRow:
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """The evaluations of one run under one protocol; ``floors`` are the newest of each score."""
+    """The evaluations of one run under one protocol; ``floors`` are the newest of each score.
+
+    ``names`` are whole, ``stems`` without ``suffix``, which all of them share (or which is empty).
+    """
 
     letter: str
     names: list[str]
+    stems: list[str]
+    suffix: str
     hints: list[str]
     rows: list[ScoreRow]
     floors: list[float | None]
@@ -73,7 +90,7 @@ def by_protocol(run: Run, protocols: Protocols) -> dict[str, list[Evaluation]]:
 
 def score_charts(
     runs: Sequence[Run], labels: Sequence[str], x_axis: Axis, protocols: Protocols
-) -> dict[str, list[Chart]]:
+) -> dict[str, ScoreCharts]:
     """Under the letter of each protocol one chart a score: unlike protocols share no axis."""
     series: dict[tuple[str, str], list[Series]] = {}
     for slot, (run, label) in enumerate(zip(runs, labels, strict=True)):
@@ -89,11 +106,18 @@ def score_charts(
                 for score in _names(e.scores for e in mine):
                     line = _series(name, colour, score, mine)
                     series.setdefault((score, letter), []).append(line)
-    charts: dict[str, list[Chart]] = {}
+    charts: dict[str, ScoreCharts] = {}
     for score, letter in sorted(series, key=lambda k: (k[1], _rank(k[0]))):
-        hint = f"{direction(score)} is better" if direction(score) else ""
-        chart = draw(score, series[score, letter], x_axis, hint=hint)
-        charts.setdefault(letter, []).append(chart)
+        good = direction(score)
+        chart = draw(
+            stem(score),
+            series[score, letter],
+            x_axis,
+            suffix=score.removeprefix(stem(score)),
+            hint=f"{good} is better" if good else "",
+        )
+        group = charts.setdefault(letter, ScoreCharts([], []))
+        (group.judging if good else group.describing).append(chart)
     return charts
 
 
@@ -102,7 +126,7 @@ def _series(name: str, colour: int, score: str, evaluations: Sequence[Evaluation
     curve = Curve([float(e.images_seen) for e in rows], [e.scores[score] for e in rows])
     floors = [e.floor[score] for e in rows if math.isfinite(e.floor.get(score, math.nan))]
     floor = floors[-1] if floors else None
-    top = best_of(score, curve.y)
+    top = best_of(score, curve.y) if len(curve.y) > 1 else None
     best = None if top is None else (curve.x[curve.y.index(top)], top)
     return Series(name, curve, colour, floor, best)
 
@@ -118,10 +142,16 @@ def _spreads(scores: dict[str, float]) -> dict[str, float]:
     return {base: value for base, value in pairs if base is not None}
 
 
+def stem(score: str) -> str:
+    """What is measured, without feature space and number of samples: ``fd`` of ``fd_x@2k``."""
+    known = next((kind for kind in _ORDER if score.startswith((f"{kind}_", f"{kind}@"))), None)
+    return known or score.partition("@")[0]
+
+
 def _rank(score: str) -> tuple[int, str]:
-    """Distances first, then the scores of which more is better, each by name."""
-    order = {"lower": 0, "higher": 1, "": 2}
-    return order[direction(score)], score
+    """Distances first, then shares, then classifier scores, then what has no good direction."""
+    known = _ORDER.index(stem(score)) if stem(score) in _ORDER else len(_ORDER)
+    return known, score
 
 
 def score_tables(run: Run, protocols: Protocols) -> list[ScoreTable]:
@@ -134,7 +164,8 @@ def score_tables(run: Run, protocols: Protocols) -> list[ScoreTable]:
 
 def _table(run: Run, letter: str, evaluations: Sequence[Evaluation]) -> ScoreTable:
     names = _names(e.scores for e in evaluations)
-    best = {n: best_of(n, [e.scores[n] for e in evaluations if n in e.scores]) for n in names}
+    columns = {n: [e.scores[n] for e in evaluations if n in e.scores] for n in names}
+    best = {n: best_of(n, column) if len(column) > 1 else None for n, column in columns.items()}
     checkpoint = run.best_checkpoint
     rows = [
         ScoreRow(
@@ -154,7 +185,10 @@ def _table(run: Run, letter: str, evaluations: Sequence[Evaluation]) -> ScoreTab
         next((e.floor[n] for e in reversed(evaluations) if n in e.floor), None) for n in names
     ]
     hints = [{"lower": "↓", "higher": "↑"}.get(direction(n), "") for n in names]
-    return ScoreTable(letter, names, hints, rows, floors)
+    suffixes = {n.removeprefix(stem(n)) for n in names}
+    suffix = suffixes.pop() if len(suffixes) == 1 else ""
+    stems = [n.removesuffix(suffix) for n in names]
+    return ScoreTable(letter, names, stems, suffix, hints, rows, floors)
 
 
 def judged(run: Run) -> Judged | None:

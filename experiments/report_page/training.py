@@ -74,7 +74,7 @@ def _title(column: str) -> str:
 def _name(column: str, group: str) -> str:
     _, player, term = _parts(column)
     name = player if group == "Gradient norms" else term
-    return name.replace("_", " ") or column
+    return {"images_per_s": "images/s"}.get(name, name.replace("_", " ")) or column
 
 
 def _words(player: str) -> str:

@@ -98,9 +98,7 @@ def test_file_that_is_one_torn_line_becomes_empty(tmp_path: Path) -> None:
     assert whole_lines(tmp_path / "none") == []
 
 
-def test_failed_append_leaves_no_half_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_append_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "rows"
     append_line(file, b"one")
 

@@ -113,10 +113,11 @@ def test_lightnings_broadcasts_are_disarmed(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, [Preemption()], max_steps=1)
     assert hasattr(trainer._signal_connector, "_sigterm_notifier_fn")
     assert hasattr(trainer._signal_connector, "_original_handlers")
-    broadcast = trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor
+    loop: Any = trainer.fit_loop.epoch_loop
+    broadcast = loop._broadcast_sigterm_tensor
     trainer.fit(ToyGan(), Data())
-    assert trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor != broadcast
-    assert trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor() is None
+    assert loop._broadcast_sigterm_tensor != broadcast
+    assert loop._broadcast_sigterm_tensor() is None
 
 
 def test_bad_interval_is_refused() -> None:

@@ -66,7 +66,9 @@ def test_epochs_give_the_time_left_too(tmp_path: Path, monkeypatch: pytest.Monke
     assert lines[BATCHES - 1].startswith("step 6 · 24 images · 0 images/s · 01:00 left")
 
 
-def test_limit_that_is_reached_first_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limit_that_is_reached_first_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, lines = fit(tmp_path, monkeypatch, max_epochs=100, max_steps=8)
     assert "step 4/8 · 16 images · 0 images/s · 00:40 left" in lines[3]
 

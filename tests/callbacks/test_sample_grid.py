@@ -64,7 +64,8 @@ def test_noise_inside_the_generator_is_the_same_each_time(tmp_path: Path) -> Non
     for module.images_seen in (1, 2):
         SampleGrid().publish(trainer, module)
         torch.rand(3)
-    first, second = [np.asarray(read_image(file)) for _, file in RunFolder(tmp_path).media_files("samples")]
+    files = [file for _, file in RunFolder(tmp_path).media_files("samples")]
+    first, second = [np.asarray(read_image(file)) for file in files]
     assert np.array_equal(first, second) and first.std() > 10
 
 

@@ -11,6 +11,7 @@ from experiments.report_page.chart import Series, draw
 from experiments.report_page.curves import Curve, images_axis, nice_ticks, thin, trend, value_axis
 from experiments.report_page.pictures import choose
 from experiments.report_page.protocols import best_of, differences, direction, spread_of
+from experiments.report_page.scores import stem
 
 # Machado, Oliveira and Fernandes, 2009, table 1, severity 1.0, on linear RGB.
 SIGHT = {
@@ -181,6 +182,11 @@ def test_direction_of_a_score(score: str, good: str) -> None:
     assert direction(score) == good
     best = best_of(score, [2.0, 1.0, float("nan"), 3.0])
     assert best == {"lower": 1.0, "higher": 3.0, "": None}[good]
+
+
+def test_stem_is_what_is_measured() -> None:
+    names = ("fd_rand_vgg@2k", "kid_clean@50k", "is@50k", "entropy_of_mean_cls_m_5@2k", "new_x@2k")
+    assert [stem(n) for n in names] == ["fd", "kid_clean", "is", "entropy_of_mean", "new_x"]
 
 
 def test_standard_errors_are_known_by_name() -> None:

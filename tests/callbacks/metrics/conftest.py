@@ -14,6 +14,12 @@ def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_random_inception(tmp_path_factory.mktemp("inception") / "weights.pth")
 
 
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that tests share when they do not care about training."""
+    return tmp_path_factory.mktemp("trained")
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder for each test."""

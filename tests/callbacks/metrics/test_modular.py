@@ -68,5 +68,8 @@ def test_wrong_shapes_are_refused() -> None:
         FrechetDistance(6).update(torch.zeros(3, 5), real=True)
     with pytest.raises(ValueError, match=r"KernelDistance: features must have shape \(N, d\)"):
         KernelDistance().update(torch.zeros(3), real=True)
-    with pytest.raises(ValueError, match="at least 2 samples, got 0"):
-        FrechetDistance(6).compute()
+    single = FrechetDistance(6)
+    single.update(REAL, real=True)
+    single.update(FAKE[:1], real=False)
+    with pytest.raises(ValueError, match="at least 2 samples, got 1"):
+        single.compute()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from callbacks.metrics import trained_classifier
 from callbacks.metrics.spaces import CHOICES, choose_space
 from tests.callbacks.metrics.helpers_data import RingData, StripeData
 
@@ -20,15 +21,18 @@ def test_given_weights_come_first(stripes: StripeData, inception_weights: Path) 
     assert choose_space(stripes, inception_weights, "rand_vgg").id == "rand_vgg"
 
 
-def test_labels_make_a_classifier_and_their_absence_random_features(stripes: StripeData) -> None:
-    assert choose_space(stripes).id == "cls_stripes_16"
+def test_labels_make_a_classifier_and_their_absence_random_features(
+    stripes: StripeData, trained: Path
+) -> None:
+    assert choose_space(stripes, folder=trained).id == "cls_stripes_16"
     stripes.class_names = None
     assert choose_space(stripes).id == "rand_vgg"
 
 
 def test_labels_that_cannot_be_learned_make_random_features_and_a_warning(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(trained_classifier, "_STEPS", (10, 10))
     data = StripeData(true_labels=False)
     assert choose_space(data).id == "rand_vgg"
     assert "held-out accuracy on stripes-16" in caplog.text

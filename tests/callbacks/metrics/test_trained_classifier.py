@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from callbacks.metrics import trained_classifier
 from callbacks.metrics.trained_classifier import ClassifierSpace, InaccurateClassifierError
 from tests.callbacks.metrics.helpers_data import RingData, StripeData
 
@@ -25,8 +26,8 @@ def test_classifier_learns_and_is_read_from_the_cache(cache: Path, stripes: Stri
     assert len(list(cache.iterdir())) == 1
 
 
-def test_logits_are_calibrated_verdicts_on_the_features(stripes: StripeData) -> None:
-    space = ClassifierSpace.for_data(stripes)
+def test_logits_are_calibrated_verdicts_on_the_features(stripes: StripeData, trained: Path) -> None:
+    space = ClassifierSpace.for_data(stripes, folder=trained)
     held_out = stripes.reference("held_out")
     found = space(held_out.images)
     assert found.logits is not None
@@ -37,14 +38,19 @@ def test_logits_are_calibrated_verdicts_on_the_features(stripes: StripeData) -> 
     torch.testing.assert_close(found.logits, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_training_repeats_bit_for_bit(tmp_path: Path) -> None:
-    spaces = [ClassifierSpace.for_data(StripeData(), folder=tmp_path / str(i)) for i in range(2)]
-    assert spaces[0].sha256 == spaces[1].sha256
-    other = ClassifierSpace.for_data(StripeData(), seed=1, folder=tmp_path / "0")
-    assert other.sha256 != spaces[0].sha256
+def test_training_repeats_bit_for_bit_and_follows_its_seed(
+    tmp_path: Path, stripes: StripeData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trained_classifier, "_STEPS", (10, 10))
+    hashes = [
+        ClassifierSpace.for_data(stripes, seed, force=True, folder=tmp_path / name).sha256
+        for seed, name in ((0, "a"), (0, "b"), (1, "a"))
+    ]
+    assert hashes[0] == hashes[1] != hashes[2]
 
 
-def test_ignorant_classifier_is_refused_unless_forced() -> None:
+def test_ignorant_classifier_is_refused_unless_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trained_classifier, "_STEPS", (10, 10))
     data = StripeData(true_labels=False)
     with pytest.raises(InaccurateClassifierError, match=r"at least 0.9, got 0\.\d+; choose rand"):
         ClassifierSpace.for_data(data)
