@@ -12,7 +12,7 @@ $(INSTALLED): setup.cfg pyproject.toml
 	touch $(INSTALLED)
 
 demo: $(INSTALLED)  ## train on real images offline, then write the report
-	$(BIN)/python -m experiments demo
+	$(BIN)/ganagerie fit --config experiments/configs/demo.yaml
 
 test: $(INSTALLED)  ## what CI runs
 	$(BIN)/python -m pytest

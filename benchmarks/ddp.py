@@ -78,19 +78,26 @@ def case(strategy: str, discriminator_steps: int, rounds: int, batch: int) -> di
     )
     counter = Counter()
     trainer = pl.Trainer(
-        accelerator="cpu", devices=2, strategy=strategy, max_epochs=1, logger=False,
-        callbacks=[counter], enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, use_distributed_sampler=False, log_every_n_steps=10**6,
+        accelerator="cpu",
+        devices=2,
+        strategy=strategy,
+        max_epochs=1,
+        logger=False,
+        callbacks=[counter],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        log_every_n_steps=10**6,
     )
     data = [{"image": torch.rand(batch, 3, 32, 32) * 2 - 1}] * rounds
-    trainer.fit(module, torch.utils.data.DataLoader(data, batch_size=None))
+    loader: Any = torch.utils.data.DataLoader(data, batch_size=None)  # type: ignore[arg-type]
+    trainer.fit(module, loader)
     sizes = {
         name: sum(p.numel() * p.element_size() for p in network.parameters())
         for name, network in (("d", module.discriminator), ("g", module.generator))
     }
-    acting = (
-        module.steps["discriminator"] * sizes["d"] + module.steps["generator"] * sizes["g"]
-    )
+    acting = module.steps["discriminator"] * sizes["d"] + module.steps["generator"] * sizes["g"]
     # What is not gradients: the statistics, a few doubles at the very end.
     return {
         "ratio": counter.bytes / acting,
@@ -132,15 +139,27 @@ def main() -> None:
         ranks = [
             subprocess.Popen(
                 [
-                    sys.executable, "-m", "benchmarks.ddp", "--work", str(out),
-                    "--rounds", str(options.rounds), "--batch", str(options.batch),
+                    sys.executable,
+                    "-m",
+                    "benchmarks.ddp",
+                    "--work",
+                    str(out),
+                    "--rounds",
+                    str(options.rounds),
+                    "--batch",
+                    str(options.batch),
                 ],
                 cwd=ROOT,
                 env=os.environ
                 | {
-                    "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2",
-                    "RANK": str(rank), "LOCAL_RANK": str(rank), "GROUP_RANK": "0",
-                    "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "bench",
+                    "MASTER_ADDR": "127.0.0.1",
+                    "MASTER_PORT": str(port),
+                    "WORLD_SIZE": "2",
+                    "RANK": str(rank),
+                    "LOCAL_RANK": str(rank),
+                    "GROUP_RANK": "0",
+                    "LOCAL_WORLD_SIZE": "2",
+                    "TORCHELASTIC_RUN_ID": "bench",
                 },
             )
             for rank in range(2)

@@ -47,15 +47,11 @@ class Case:
 
 
 CASES = {
-    "dcgan32": Case(
-        lambda: (DCGANGenerator(32), DCGANDiscriminator(32)), NonSaturating(), 32
-    ),
+    "dcgan32": Case(lambda: (DCGANGenerator(32), DCGANDiscriminator(32)), NonSaturating(), 32),
     "sn_resnet32": Case(
         lambda: (ResNetGenerator(32, width=64), ResNetDiscriminator(32, width=64)), Hinge(), 32
     ),
-    "dcgan64": Case(
-        lambda: (DCGANGenerator(64), DCGANDiscriminator(64)), NonSaturating(), 64
-    ),
+    "dcgan64": Case(lambda: (DCGANGenerator(64), DCGANDiscriminator(64)), NonSaturating(), 64),
 }
 
 
@@ -68,6 +64,7 @@ def images(case: Case, batch: int) -> Tensor:
 def raw_loop(case: Case, batch: int, device: str, bf16: bool) -> Callable[[int], None]:
     """The loop that a careful researcher writes by hand; returns ``run(rounds)``."""
     generator, discriminator = (network.to(device) for network in case.build())
+    latent_dim = int(generator.latent_dim)  # type: ignore[arg-type]
     of_g = torch.optim.Adam(generator.parameters(), LR, BETAS)
     of_d = torch.optim.Adam(discriminator.parameters(), LR, BETAS)
     data = images(case, batch).to(device)
@@ -77,14 +74,14 @@ def raw_loop(case: Case, batch: int, device: str, bf16: bool) -> Callable[[int],
             real = data[number % 4]
             with torch.autocast(device, torch.bfloat16, enabled=bf16):
                 with torch.no_grad():
-                    fake = generator(torch.randn(batch, generator.latent_dim, device=device))
+                    fake = generator(torch.randn(batch, latent_dim, device=device))
                 loss = case.objective.discriminator_loss(discriminator(real), discriminator(fake))
             of_d.zero_grad()
             loss.backward()
             of_d.step()
             discriminator.requires_grad_(False)
             with torch.autocast(device, torch.bfloat16, enabled=bf16):
-                fake = generator(torch.randn(batch, generator.latent_dim, device=device))
+                fake = generator(torch.randn(batch, latent_dim, device=device))
                 loss = case.objective.generator_loss(discriminator(fake))
             of_g.zero_grad()
             loss.backward()
@@ -127,7 +124,11 @@ def framework(
 ) -> Callable[[int], float]:
     """The same game under the engine, with CSV logging and progress bar; times itself."""
     module = AdversarialModule(
-        *case.build(), case.objective, generator_lr=LR, discriminator_lr=LR, betas=BETAS,
+        *case.build(),
+        case.objective,
+        generator_lr=LR,
+        discriminator_lr=LR,
+        betas=BETAS,
         compile=compile,
     )
     data = images(case, batch).to(device)
@@ -197,8 +198,17 @@ def time_case(name: str, options: argparse.Namespace) -> dict[str, float]:
 def peak_mib(name: str, side: str, options: argparse.Namespace) -> float:
     """Peak memory of one side, in a process of its own."""
     words = [
-        sys.executable, "-m", "benchmarks.engine", "--peak-of", side, "--case", name,
-        "--device", options.device, "--batch", str(options.batch),
+        sys.executable,
+        "-m",
+        "benchmarks.engine",
+        "--peak-of",
+        side,
+        "--case",
+        name,
+        "--device",
+        options.device,
+        "--batch",
+        str(options.batch),
         *(["--bf16"] if options.bf16 else []),
     ]
     output = subprocess.run(words, check=True, capture_output=True, text=True).stdout
@@ -222,7 +232,9 @@ def main() -> None:
     """Print a line a case, then all of it as one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--case", nargs="+", choices=tuple(CASES), default=["dcgan32", "sn_resnet32"])
+    parser.add_argument(
+        "--case", nargs="+", choices=tuple(CASES), default=["dcgan32", "sn_resnet32"]
+    )
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--repetitions", type=int, default=5)

@@ -28,16 +28,17 @@ from experiments.cli import quiet_lightning
 from gan_modules import DCGAN
 from gan_modules.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 
-CASES: dict[str, tuple[type[DataModule], int]] = {"mnist5k": (MNIST5k, 1), "openmoji": (OpenMoji, 3)}
+CASES: dict[str, tuple[type[DataModule], int]] = {
+    "mnist5k": (MNIST5k, 1),
+    "openmoji": (OpenMoji, 3),
+}
 
 
 def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Seconds a round, seconds an evaluation, and the share at the default interval."""
     kind, channels = CASES[name]
     data = kind(size=32, batch_size=options.batch)  # type: ignore[call-arg]
-    module = DCGAN(
-        DCGANGenerator(32, channels=channels), DCGANDiscriminator(32, channels=channels)
-    )
+    module = DCGAN(DCGANGenerator(32, channels=channels), DCGANDiscriminator(32, channels=channels))
     clock = clock_of(options.device)
     evaluation, watch = Evaluation(), Stopwatch(clock)
     times: list[float] = []
@@ -54,10 +55,16 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
         path = Path(folder) / "run"
         RunFolder.create(path, name="bench", variant="DCGAN", data=name)
         trainer = pl.Trainer(
-            accelerator="gpu" if options.device == "cuda" else "cpu", devices=1,
-            max_steps=options.rounds, logger=RunFolderLogger(path), callbacks=[watch, evaluation],
-            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-            limit_val_batches=0, default_root_dir=path,
+            accelerator="gpu" if options.device == "cuda" else "cpu",
+            devices=1,
+            max_steps=options.rounds,
+            logger=RunFolderLogger(path),
+            callbacks=[watch, evaluation],
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            limit_val_batches=0,
+            default_root_dir=path,
         )
         trainer.fit(module, datamodule=data)
         for _ in range(2):

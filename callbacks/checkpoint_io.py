@@ -4,9 +4,7 @@ Writing: a temporary file, flushed, then renamed. Reading: tensors and plain dat
 pickled code that a checkpoint from elsewhere may hold.
 """
 
-import pickle
 import shutil
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import torch
 from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
 
 from callbacks.durable import StorageError, replacing, storage_error
+from gan_modules.engine.loading import read_checkpoint
 
 NOTE = "ganagerie"
 """Key under which a checkpoint tells its own moment: images_seen, round, epoch, reasons."""
@@ -58,7 +57,7 @@ class AtomicCheckpointIO(CheckpointIO):
         map_location: Any | None = "cpu",
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        """Read a checkpoint; see :func:`read_checkpoint`.
+        """Read a checkpoint; see :func:`gan_modules.engine.loading.read_checkpoint`.
 
         Args:
             path: the file.
@@ -70,59 +69,6 @@ class AtomicCheckpointIO(CheckpointIO):
     def remove_checkpoint(self, path: str | Path) -> None:
         """Delete a checkpoint file; a missing one is no error."""
         Path(path).unlink(missing_ok=True)
-
-
-def read_checkpoint(path: Path, map_location: Any | None = "cpu") -> dict[str, Any]:
-    """Read a checkpoint file without running any code that it may hold.
-
-    Args:
-        path: the file.
-        map_location: device of the tensors.
-
-    Returns:
-        The checkpoint: ``state_dict``, optimizers, loops, counters, random states.
-
-    Raises:
-        ValueError: the file is missing, cut short, no checkpoint, or holds pickled code; the
-            message is one line that names the file and the remedy.
-    """
-    if not path.is_file():
-        raise ValueError(
-            f"AtomicCheckpointIO: checkpoint must be an existing file, got {path}; `resume RUN` "
-            "goes on from the last one of a run"
-        )
-    if not zipfile.is_zipfile(path):
-        raise ValueError(
-            f"AtomicCheckpointIO: checkpoint must be a whole file written by `fit`, got {path}, "
-            f"whose {path.stat().st_size} bytes are truncated or no checkpoint; choose another "
-            "checkpoint of the run"
-        )
-    try:
-        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"AtomicCheckpointIO: checkpoint must hold only tensors and plain data, got pickled "
-            f"code ({_forbidden(error)}) in {path}; nothing was executed, use a file from a source "
-            "that you trust, saved without Python objects"
-        ) from error
-    except (RuntimeError, EOFError, OSError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"AtomicCheckpointIO: checkpoint must be a whole file written by `fit`, got {path}, "
-            f"which is damaged ({' '.join(str(error).split())[:80]}); choose another checkpoint of "
-            "the run"
-        ) from error
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
-        raise ValueError(
-            f"AtomicCheckpointIO: checkpoint must hold a 'state_dict', got a "
-            f"{type(checkpoint).__name__} without it in {path}; pass a checkpoint written by `fit`"
-        )
-    return checkpoint
-
-
-def _forbidden(error: Exception) -> str:
-    """Pick the name of the refused object out of torch's long explanation."""
-    words = str(error).replace("GLOBAL ", "global ").split("global ", 1)
-    return words[1].split()[0].strip("`'.,") if len(words) == 2 and words[1].split() else "unknown"
 
 
 def tensor_bytes(checkpoint: Any) -> int:

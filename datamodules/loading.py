@@ -5,6 +5,7 @@ into ranks, so that any number of ranks together see what one process with the j
 The loader counts the batches that it handed out, not those that workers have prefetched.
 """
 
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -153,6 +154,7 @@ class ResumableLoader(DataLoader[Any]):
             pin_memory=pin_memory,
             drop_last=sampler.drop_last,
             persistent_workers=num_workers > 0,
+            worker_init_fn=_leave_signals_to_the_parent,
             # An iterator draws a seed for its workers; from the global generator that draw would
             # shift the noise of a resumed run (spec: 1.1e-1 in the parameters).
             generator=torch.Generator().manual_seed(sampler.seed),
@@ -214,6 +216,12 @@ class ResumableLoader(DataLoader[Any]):
             epoch, images = epoch + 1, 0
         self._pending = (epoch, images)
         sampler.set_epoch(epoch)
+
+
+def _leave_signals_to_the_parent(worker: int) -> None:
+    """A scheduler signals the whole process group; the run still needs batches until it has saved."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _collate(samples: Sequence[Any] | dict[str, Any]) -> Any:

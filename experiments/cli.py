@@ -103,7 +103,9 @@ class GanCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """What ``fit`` takes beside trainer, model and data."""
         parser.add_argument(
-            "--run_dir", type=str | None, default=None,
+            "--run_dir",
+            type=str | None,
+            default=None,
             help="folder of this run; by default a new one below runs/",
         )
         parser.add_class_arguments(Loggers, "loggers")

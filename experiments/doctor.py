@@ -215,8 +215,14 @@ def training() -> Iterator[Check]:
     module = DCGAN(generator, DCGANDiscriminator(size=32, channels=1, width=8))
     images = [{"image": image} for image in torch.rand(16, 1, 32, 32) * 2 - 1]
     trainer = pl.Trainer(
-        accelerator="auto", devices=1, max_steps=2, max_epochs=1, logger=False,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        accelerator="auto",
+        devices=1,
+        max_steps=2,
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
     )
     start = time.perf_counter()
     trainer.fit(module, DataLoader(images, batch_size=8))  # type: ignore[arg-type]
@@ -232,7 +238,13 @@ def training() -> Iterator[Check]:
 
 
 CHECKS: tuple[Callable[[], Iterator[Check]], ...] = (
-    python, libraries, devices, data, drawing, folders, dashboards,
+    python,
+    libraries,
+    devices,
+    data,
+    drawing,
+    folders,
+    dashboards,
 )
 
 

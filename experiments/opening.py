@@ -84,7 +84,9 @@ def read_settings(run: RunFolder) -> dict[str, Any]:
     try:
         settings = yaml.safe_load(run.config_path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise CommandError(f"{run.config_path} cannot be read ({error.strerror}); {remedy}") from error
+        raise CommandError(
+            f"{run.config_path} cannot be read ({error.strerror}); {remedy}"
+        ) from error
     except yaml.YAMLError as error:
         where = " ".join(str(error).split())[:120]
         raise CommandError(f"{run.config_path} is no valid YAML ({where}); {remedy}") from error

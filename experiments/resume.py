@@ -87,11 +87,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = OneLineParser("ganagerie resume", description="Go on with a run, or fork it.")
     parser.add_argument("run", help="run folder")
     parser.add_argument(
-        "--from", dest="source", default="last", metavar="WHICH",
+        "--from",
+        dest="source",
+        default="last",
+        metavar="WHICH",
         help="last (go on in place), best, a generator step or images=N (fork)",
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE",
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
         help="change a setting, for example model.init_args.generator_lr=1e-4 (forks)",
     )
     parser.add_argument("--seed", help="new seed, or +1 for the next (forks)")
@@ -174,8 +180,10 @@ def check_variant(cli: GanCLI, run: RunFolder, entry: CheckpointEntry | None) ->
 def go_on(cli: GanCLI, run: RunFolder, entry: CheckpointEntry | None) -> int:
     """In place: what was logged after the checkpoint is trained, and logged, once more."""
     limit = cli.trainer.max_steps
-    if entry is not None and 0 < limit <= entry["generator_step"] and run.read_run()["status"] == (
-        "finished"
+    if (
+        entry is not None
+        and 0 < limit <= entry["generator_step"]
+        and run.read_run()["status"] == ("finished")
     ):
         # Not an error: scripts resume until nothing is left to do.
         print(
@@ -188,4 +196,3 @@ def go_on(cli: GanCLI, run: RunFolder, entry: CheckpointEntry | None) -> int:
         run.rewind(entry["images_seen"] if entry else -1)
     checkpoint = run.file_of(entry) if entry else None
     return train(cli, checkpoint, in_place=True)
-

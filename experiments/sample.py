@@ -35,9 +35,7 @@ def main(argv: Sequence[str]) -> int:
     drawn, left = [], options.n
     while left > 0:
         # One latent at a time from the generator: image i does not depend on --n.
-        z = torch.cat(
-            [opened.module.draw_latents(1, generator=own) for _ in range(min(left, 256))]
-        )
+        z = torch.cat([opened.module.draw_latents(1, generator=own) for _ in range(min(left, 256))])
         drawn.append(opened.module.decode(z).float().cpu())
         left -= len(z)
     images = torch.cat(drawn)

@@ -106,11 +106,16 @@ class AdversarialModule(Game):
     def players(self) -> tuple[Player, ...]:
         """The discriminator and the generator, each with its rate, decay and clipping."""
         discriminator = self.player(
-            "discriminator", self.discriminator.parameters(), self.discriminator_lr,
-            clip_norm=self.discriminator_clip_norm, steps_per_round=self.discriminator_steps,
+            "discriminator",
+            self.discriminator.parameters(),
+            self.discriminator_lr,
+            clip_norm=self.discriminator_clip_norm,
+            steps_per_round=self.discriminator_steps,
         )
         generator = self.player(
-            "generator", self.generator.parameters(), self.generator_lr,
+            "generator",
+            self.generator.parameters(),
+            self.generator_lr,
             clip_norm=self.generator_clip_norm,
         )
         return discriminator, generator
@@ -166,7 +171,7 @@ class AdversarialModule(Game):
     def training_latents(self, n: int) -> Tensor:
         """Latents ``(n, latent_dim)`` that do not depend on the number of ranks."""
         draw = self.noise.normal if self.latent == "normal" else self.noise.uniform
-        z = draw(n, self.latent_dim, device=self.device, dtype=self.dtype)
+        z = draw(n, self.latent_dim, device=self.device, dtype=self.float_dtype)
         return z if self.latent == "normal" else 2.0 * z - 1.0
 
     def player(
@@ -226,7 +231,7 @@ class AdversarialModule(Game):
             z = torch.randn(n, self.latent_dim, generator=generator)
         else:
             z = 2.0 * torch.rand(n, self.latent_dim, generator=generator) - 1.0
-        return z.to(self.device, self.dtype)
+        return z.to(self.device, self.float_dtype)
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Commands in processes of their own, without paying for the imports each time.
 
 A server process imports the library once and never trains itself; each command is a fork of it,
-with its own files for output, and can be killed like any process. ``python -m tests.command_server``
-is the server's side.
+with its own files for output, and can be killed like any process. The server's side is
+``python -m tests.command_server``.
 """
 
 import json
@@ -55,7 +55,11 @@ class CommandServer:
         env = os.environ | {"PYTHONPATH": str(ROOT), "WANDB_MODE": "disabled"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.command_server"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=env,
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -81,7 +85,10 @@ class CommandServer:
         log = self.folder / f"command{number}.log"
         self._started[number] = threading.Event()
         request = {
-            "id": number, "argv": [str(word) for word in argv], "log": str(log), "env": env or {},
+            "id": number,
+            "argv": [str(word) for word in argv],
+            "log": str(log),
+            "env": env or {},
             "cwd": str(cwd),
         }
         assert self.process.stdin is not None

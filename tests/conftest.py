@@ -1,11 +1,14 @@
-"""What all tests share: one thread, one seed, no progress bars."""
+"""What all tests share: one thread, one seed, no progress bars, and a server of commands."""
 
 import os
+from collections.abc import Iterator
 
 os.environ.setdefault("WANDB_MODE", "disabled")
 
 import pytest
 import torch
+
+from tests.command_server import CommandServer
 
 torch.set_num_threads(1)
 
@@ -13,3 +16,10 @@ torch.set_num_threads(1)
 @pytest.fixture(autouse=True)
 def seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandServer]:
+    """Starts when the first test asks for it: importing the library costs seconds."""
+    with CommandServer(tmp_path_factory.mktemp("commands")) as server:
+        yield server

@@ -178,7 +178,8 @@ def page_of(*runs: RunFolder, out: Path | None = None) -> Node:
 def chart(page: Node, title: str, section: str = "scores") -> Node:
     """The chart with a title."""
     (found,) = [
-        figure for figure in page.one("section", id=section).all("figure", cls="chart")
+        figure
+        for figure in page.one("section", id=section).all("figure", cls="chart")
         if figure.one(cls="title").text.replace(" ", "") == title.replace(" ", "")
     ]
     return found

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.command_server import CommandServer
 
 import gan_modules
 from callbacks.run_folder import RunFolder
+from tests.command_server import CommandServer
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "experiments" / "configs").rglob("*.yaml"))

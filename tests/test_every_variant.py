@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 from pytorch_lightning import Trainer
-from tests.small_variants import build, loader, names
 
 import gan_modules
 from gan_modules import CATALOGUE
+from tests.small_variants import build, loader, names
 
 ROOT = Path(__file__).parents[1]
 QUIET = {
@@ -96,9 +96,7 @@ def test_saved_loaded_and_drawn_again_it_is_the_same(name: str, tmp_path: Path) 
         tmp_path / "m.ckpt", generator=other.generator, discriminator=other.discriminator
     )
     assert type(again) is type(module) and again.images_seen == module.images_seen > 0
-    draws = [
-        m.sample(3, generator=torch.Generator().manual_seed(1)) for m in (module, again)
-    ]
+    draws = [m.sample(3, generator=torch.Generator().manual_seed(1)) for m in (module, again)]
     assert torch.equal(*draws) and draws[0].abs().max() <= 1 and draws[0].std() > 0
 
 
@@ -119,7 +117,10 @@ def test_max_steps_counts_generator_steps_and_counters_agree() -> None:
     assert module.steps == {"generator": 4, "discriminator": 12}
     assert module.images_seen == 48
     assert module.axes() == {
-        "images_seen": 48, "discriminator_steps": 12, "generator_steps": 4, "round": 12,
+        "images_seen": 48,
+        "discriminator_steps": 12,
+        "generator_steps": 4,
+        "round": 12,
     }
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.command_server import Command, CommandServer
 
 from callbacks.run_folder import RunFolder
+from tests.command_server import Command, CommandServer
 
 CONFIG = Path(__file__).parent / "toy.yaml"
 
@@ -116,8 +116,13 @@ def test_resumed_at_the_last_batch_of_an_epoch_nothing_is_lost(
 
 def rank_env(rank: int, port: int) -> dict[str, str]:
     return {
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2",
-        "RANK": str(rank), "LOCAL_RANK": str(rank), "GROUP_RANK": "0", "LOCAL_WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": "2",
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "GROUP_RANK": "0",
+        "LOCAL_WORLD_SIZE": "2",
         "TORCHELASTIC_RUN_ID": "test",
     }
 
@@ -159,7 +164,9 @@ def test_sigterm_to_either_rank_alone_saves_and_stops_both(
     server: CommandServer, tmp_path: Path, rank: int
 ) -> None:
     path = tmp_path / "run"
-    words = fit_words(path, *TWO, "--trainer.max_steps", "100000", "--evaluation.every_n_images=null")
+    words = fit_words(
+        path, *TWO, "--trainer.max_steps", "100000", "--evaluation.every_n_images=null"
+    )
     commands = start_two(server, *words)
     end = time.monotonic() + 60
     while not RunFolder(path).read_metrics() if path.exists() else True:

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from pytorch_lightning import Trainer
-from tests.small_variants import build, loader, names, sgd
 
 import gan_modules.base  # noqa: F401  (registers the strategy)
+from tests.small_variants import build, loader, names, sgd
 
 ROUNDS = 10
 LOCAL_BATCH = 4
@@ -57,7 +57,9 @@ def bytes_case(rank: int, strategy: str) -> dict[str, Any]:
         counted["bytes"] += tensor.numel() * tensor.element_size()
         return reduce(tensor, *args, **kwargs)
 
-    trainer = Trainer(max_steps=3, devices=2, strategy=strategy, **{**QUIET, "log_every_n_steps": 99})
+    trainer = Trainer(
+        max_steps=3, devices=2, strategy=strategy, **{**QUIET, "log_every_n_steps": 99}
+    )
     dist.all_reduce = counting
     try:
         trainer.fit(module, loader(LOCAL_BATCH, rank, 2))

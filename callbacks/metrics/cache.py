@@ -7,7 +7,6 @@ missing, damaged or of another key is made again. A cache that cannot be written
 import hashlib
 import json
 import logging
-import os
 import re
 import tempfile
 import zipfile
@@ -17,16 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from datamodules.cache import cache_folder
+
 _log = logging.getLogger(__name__)
 
 # Raised when the meaning of stored arrays changes, so older files are made again.
 FORMAT = 1
-
-
-def cache_dir() -> Path:
-    """Return ``$GANAGERIE_CACHE``, or ``~/.cache/ganagerie`` when it is not set."""
-    chosen = os.environ.get("GANAGERIE_CACHE")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "ganagerie"
 
 
 def cache_path(kind: str, key: Mapping[str, object], folder: Path | None = None) -> Path:
@@ -35,12 +30,12 @@ def cache_path(kind: str, key: Mapping[str, object], folder: Path | None = None)
     Args:
         kind: what is stored, such as ``"real"``.
         key: plain data that decides the content.
-        folder: where; None for :func:`cache_dir`.
+        folder: where; None for :func:`datamodules.cache.cache_folder`.
     """
     text = json.dumps({"format": FORMAT, **key}, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     readable = re.sub(r"[^A-Za-z0-9_.]+", "-", "-".join(str(value) for value in key.values()))
-    return (folder or cache_dir()) / f"{kind}-{readable[:80].strip('-')}-{digest}.npz"
+    return (folder or cache_folder()) / f"{kind}-{readable[:80].strip('-')}-{digest}.npz"
 
 
 def read_arrays(path: Path, key: Mapping[str, object]) -> dict[str, np.ndarray] | None:

@@ -168,7 +168,7 @@ class NetworkSpace(FeatureSpace):
         return self
 
     def __call__(self, samples: Tensor) -> Features:
-        """Return the features of images, in chunks, in full precision, without gradients.
+        """Return the features of images, in chunks, without autocast and without gradients.
 
         Args:
             samples: uint8 ``(N, C, H, W)`` on any device, with C as the network reads it, or 1

@@ -29,8 +29,8 @@ class RandomVGG(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         inputs = channels
-        # On the meta device no layer draws from the global generator.
-        with torch.device("meta"):
+        # The layers' own first weights are overwritten, but they draw from the global generator.
+        with torch.random.fork_rng(devices=[]):
             for width in _WIDTHS:
                 for source in (inputs, width):
                     layers += [nn.Conv2d(source, width, 3, padding=1), nn.ReLU(inplace=True)]
@@ -38,7 +38,6 @@ class RandomVGG(nn.Module):
                 inputs = width
             self.trunk = nn.Sequential(*layers)
             self.projection = nn.Linear(2 * inputs, dim, bias=False)
-        self.to_empty(device="cpu")
         self._draw(np.random.RandomState(seed))
 
     def forward(self, x: Tensor) -> Tensor:

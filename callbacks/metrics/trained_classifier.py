@@ -71,6 +71,8 @@ class ClassifierSpace(NetworkSpace):
         channels: that it reads.
         accuracy: on held-out images, in [0, 1].
         temperature: that the logits are divided by.
+        scale: that the features are divided by, their root mean square on held-out images. The
+            cubic kernel would otherwise see nothing but its largest values.
     """
 
     dim = _DIM
@@ -78,12 +80,20 @@ class ClassifierSpace(NetworkSpace):
     resize_id = f"bicubic-aa-{_SIDE}"
 
     def __init__(
-        self, name: str, net: SmallClassifier, channels: int, accuracy: float, temperature: float
+        self,
+        name: str,
+        net: SmallClassifier,
+        channels: int,
+        accuracy: float,
+        temperature: float,
+        scale: float,
     ) -> None:
         self.id = "cls_" + re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower()
         self.accuracy = accuracy
         self.temperature = temperature
-        self.sha256 = weights_hash(net.state_dict())
+        self.scale = scale
+        constants = {"temperature": torch.tensor(temperature), "scale": torch.tensor(scale)}
+        self.sha256 = weights_hash({**net.state_dict(), **constants})
         self._trunk, self._head = net.trunk, net.head
         super().__init__(net, channels)
 
@@ -95,7 +105,8 @@ class ClassifierSpace(NetworkSpace):
         """
         pixels = _pixels(images).contiguous(memory_format=torch.channels_last)
         features = self._trunk(pixels)
-        return Features(features, self._head(features) / self.temperature)
+        logits = self._head(features) / self.temperature
+        return Features(features / self.scale, logits)
 
     @classmethod
     def for_data(
@@ -134,7 +145,8 @@ class ClassifierSpace(NetworkSpace):
             return arrays
 
         arrays = on_rank_zero(load_or_train)
-        accuracy, temperature = float(arrays.pop("accuracy")), float(arrays.pop("temperature"))
+        accuracy = float(arrays.pop("accuracy"))
+        temperature, scale = float(arrays.pop("temperature")), float(arrays.pop("scale"))
         if accuracy < LEAST_ACCURACY and not force:
             raise InaccurateClassifierError(
                 f"ClassifierSpace: held-out accuracy on {data.name} must be at least "
@@ -142,7 +154,7 @@ class ClassifierSpace(NetworkSpace):
             )
         net = _build(channels, classes, seed)
         net.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
-        return cls(data.name, net, channels, accuracy, temperature)
+        return cls(data.name, net, channels, accuracy, temperature, scale)
 
 
 def _build(channels: int, classes: int, seed: int) -> SmallClassifier:
@@ -183,9 +195,13 @@ def _train(data: ReferenceData, channels: int, classes: int, seed: int) -> dict[
             schedule.step()
     held_out, truth = _read(data, "held_out")
     with torch.no_grad():
-        logits = torch.cat([net.eval()(_pixels(part)) for part in held_out.split(256)])
+        features = torch.cat([net.eval().trunk(_pixels(part)) for part in held_out.split(256)])
+        logits = net.head(features)
     accuracy = float((logits.argmax(dim=1) == truth).double().mean())
     arrays = {name: value.numpy() for name, value in net.state_dict().items()}
     arrays["accuracy"] = np.array(accuracy)
+    # A network that learned nothing may have features of 0.
+    scale = float(features.double().square().mean().sqrt()) or 1.0
+    arrays["scale"] = np.array(scale)
     arrays["temperature"] = np.array(calibration_temperature(logits, truth))
     return arrays

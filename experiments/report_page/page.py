@@ -72,30 +72,34 @@ def render(runs: Sequence[Run]) -> str:
     script = (_HERE / "page.js").read_text("utf-8")
     style = (_HERE / "page.css").read_text("utf-8")
     attributions = [str(run.info.get("attribution") or "").strip() for run in runs]
-    return _environment().get_template("page.html").render(
-        subjects=subjects,
-        many=len(runs) > 1,
-        title=labels[0] if len(runs) == 1 else f"{len(runs)} runs: {', '.join(labels)}",
-        comparison=compare(runs, labels),
-        judgements=judgements,
-        letters=letters,
-        score_charts=charts,
-        score_tables=tables,
-        protocols=protocols.rows(),
-        caveats=protocols.caveats(),
-        training_charts=training,
-        smooth=any(line.trend for chart in training for line in chart.lines),
-        viewers=viewers(runs, labels),
-        setting_names=["settings"] if len(runs) == 1 else [f"settings of {x}" for x in labels],
-        differing=differing_settings(runs) if len(runs) > 1 else [],
-        attributions=list(dict.fromkeys(text for text in attributions if text)),
-        written=datetime.now(timezone.utc).isoformat(),
-        # Markup: these two files are ours. Everything else is escaped by the environment.
-        script=Markup(script),
-        style=Markup(style),
-        light=Markup(css_variables(dark=False)),
-        dark=Markup(css_variables(dark=True)),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            subjects=subjects,
+            many=len(runs) > 1,
+            title=labels[0] if len(runs) == 1 else f"{len(runs)} runs: {', '.join(labels)}",
+            comparison=compare(runs, labels),
+            judgements=judgements,
+            letters=letters,
+            score_charts=charts,
+            score_tables=tables,
+            protocols=protocols.rows(),
+            caveats=protocols.caveats(),
+            training_charts=training,
+            smooth=any(line.trend for chart in training for line in chart.lines),
+            viewers=viewers(runs, labels),
+            setting_names=["settings"] if len(runs) == 1 else [f"settings of {x}" for x in labels],
+            differing=differing_settings(runs) if len(runs) > 1 else [],
+            attributions=list(dict.fromkeys(text for text in attributions if text)),
+            written=datetime.now(timezone.utc).isoformat(),
+            # Markup: these two files are ours. Everything else is escaped by the environment.
+            script=Markup(script),
+            style=Markup(style),
+            light=Markup(css_variables(dark=False)),
+            dark=Markup(css_variables(dark=True)),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
     )
 
 

@@ -67,8 +67,7 @@ def _viewer(key: str, runs: Sequence[Run], labels: Sequence[str], share: int) ->
 
 def _panel(label: str, slot: int, frames: list[Frame], stops: list[int], total: int) -> Panel:
     pictures = [
-        Picture(frame.images_seen, _data_uri(frame), frame.width, frame.height)
-        for frame in frames
+        Picture(frame.images_seen, _data_uri(frame), frame.width, frame.height) for frame in frames
     ]
     seen = [p.images_seen for p in pictures]
     # A stop shows the newest picture up to there, so that runs with other intervals keep in step.

@@ -11,8 +11,22 @@ from experiments.report_page.protocols import Protocols, best_of, differences, d
 from experiments.report_page.records import Evaluation, Run
 
 _ORDER = (
-    "fid_clean", "fid", "fd", "kid_clean", "kid", "kd", "precision", "recall", "density",
-    "coverage", "is", "cs", "confidence", "effective_classes", "entropy_of_mean", "entropy",
+    "fid_clean",
+    "fid",
+    "fd",
+    "kid_clean",
+    "kid",
+    "kd",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "is",
+    "cs",
+    "confidence",
+    "effective_classes",
+    "entropy_of_mean",
+    "entropy",
 )
 _WEIGHTS = {"ema": "averaged", "raw": "raw"}
 
@@ -198,14 +212,10 @@ def judged(run: Run) -> Judged | None:
         floor = next(
             (e.floor for e in reversed(run.evaluations) if e.protocol == best.protocol), {}
         )
-        return Judged(
-            "best checkpoint", best.images_seen, best.protocol, best.scores, floor
-        )
+        return Judged("best checkpoint", best.images_seen, best.protocol, best.scores, floor)
     if run.evaluations:
         last = run.evaluations[-1]
-        return Judged(
-            "newest evaluation", last.images_seen, last.protocol, last.scores, last.floor
-        )
+        return Judged("newest evaluation", last.images_seen, last.protocol, last.scores, last.floor)
     return None
 
 
@@ -227,9 +237,7 @@ def compare(runs: Sequence[Run], labels: Sequence[str]) -> Comparison:
     return Comparison(refusals, rows)
 
 
-def _refusal(
-    protocol: dict[str, Any] | None, measure: dict[str, Any] | None, label: str
-) -> str:
+def _refusal(protocol: dict[str, Any] | None, measure: dict[str, Any] | None, label: str) -> str:
     if protocol is None or measure is None:
         return "not evaluated yet"
     unlike = differences(protocol, measure)

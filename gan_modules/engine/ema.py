@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def averaged_copy(network: nn.Module) -> nn.Module:
@@ -38,7 +38,8 @@ def update_average(average: nn.Module, network: nn.Module, beta: float) -> None:
     Buffers are copied because an average of BatchNorm's statistics is not the statistics of the
     averaged network.
     """
-    targets, sources = list(average.parameters()), list(network.parameters())
+    targets: list[Tensor] = list(average.parameters())
+    sources: list[Tensor] = list(network.parameters())
     torch._foreach_lerp_(targets, sources, 1.0 - beta)
     for target, source in zip(average.buffers(), network.buffers(), strict=True):
         target.copy_(source)

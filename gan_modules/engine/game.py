@@ -74,6 +74,12 @@ class Game(LightningModule):
             images: images seen since its step before.
         """
 
+    @property
+    def float_dtype(self) -> torch.dtype:
+        """The dtype of the weights, as a ``torch.dtype``."""
+        assert isinstance(self.dtype, torch.dtype)
+        return self.dtype
+
     def note(self, name: str, value: Tensor) -> None:
         """Log a scalar as ``train/<name>``: a mean over the interval; costs nothing per batch."""
         self.statistics.add(f"train/{name}", value)
@@ -128,7 +134,8 @@ class Game(LightningModule):
         if self.steps[self.primary_player] > before:
             self.primary_stepped(self.images_seen - self._primary_at)
             self._primary_at = self.images_seen
-        if self.rounds % self.trainer.log_every_n_steps == 0:
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if self.rounds % every == 0:
             self.flush_statistics()
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:

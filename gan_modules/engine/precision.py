@@ -36,7 +36,7 @@ class PerPlayerMixedPrecision(MixedPrecision):
         precision: Literal["16-mixed"] = "16-mixed"
         super().__init__(precision, device, scaler=torch.amp.GradScaler(**self._options))
 
-    @property  # type: ignore[override]
+    @property
     def scaler(self) -> torch.amp.GradScaler:
         """The acting player's scaler."""
         if self.acting not in self._scalers:

@@ -31,9 +31,7 @@ class Referee:
         stages: the schedule.
     """
 
-    def __init__(
-        self, module: Game, players: Sequence[Player], stages: Sequence[Stage]
-    ) -> None:
+    def __init__(self, module: Game, players: Sequence[Player], stages: Sequence[Stage]) -> None:
         self.module = module
         self.players = {player.name: player for player in players}
         self.stages = stages
@@ -84,8 +82,9 @@ class Referee:
             precision.acting = player.name
         if player.name == module.primary_player:
             # Only this one is counted by Lightning: max_steps means generator steps.
-            optimizers = module.optimizers()
-            wrapped = optimizers[self._index[player.name]] if len(self.players) > 1 else optimizers
+            wrapped = module.optimizers()
+            if isinstance(wrapped, list):
+                wrapped = wrapped[self._index[player.name]]
             wrapped.step()
         else:
             module.trainer.strategy.optimizer_step(player.optimizer, _no_closure)

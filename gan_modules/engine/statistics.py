@@ -38,9 +38,7 @@ class StatisticsBuffer:
         if not self._values:
             return {}
         names = sorted(self._values)
-        means = torch.stack(
-            [torch.stack(self._values[name]).double().mean() for name in names]
-        )
+        means = torch.stack([torch.stack(self._values[name]).double().mean() for name in names])
         self._values.clear()
         if dist.is_available() and dist.is_initialized():
             dist.all_reduce(means)

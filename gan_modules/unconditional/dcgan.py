@@ -40,7 +40,12 @@ class DCGAN(AdversarialModule):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            generator, discriminator, NonSaturating(),
-            generator_lr=generator_lr, discriminator_lr=discriminator_lr, betas=betas,
-            latent=latent, **kwargs,
+            generator,
+            discriminator,
+            NonSaturating(),
+            generator_lr=generator_lr,
+            discriminator_lr=discriminator_lr,
+            betas=betas,
+            latent=latent,
+            **kwargs,
         )

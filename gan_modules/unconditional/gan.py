@@ -45,6 +45,9 @@ class GAN(AdversarialModule):
                 "any combination works with class_path: AdversarialModule"
             )
         super().__init__(
-            generator, discriminator, objective,
-            discriminator_steps=discriminator_steps, **kwargs,
+            generator,
+            discriminator,
+            objective,
+            discriminator_steps=discriminator_steps,
+            **kwargs,
         )

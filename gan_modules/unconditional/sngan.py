@@ -52,9 +52,15 @@ class SNGAN(AdversarialModule):
                 "has no such layer; give it normalization: spectral"
             )
         super().__init__(
-            generator, discriminator, Hinge(), discriminator_steps=discriminator_steps,
-            generator_lr=generator_lr, discriminator_lr=discriminator_lr, betas=betas,
-            lr_decay=lr_decay, **kwargs,
+            generator,
+            discriminator,
+            Hinge(),
+            discriminator_steps=discriminator_steps,
+            generator_lr=generator_lr,
+            discriminator_lr=discriminator_lr,
+            betas=betas,
+            lr_decay=lr_decay,
+            **kwargs,
         )
 
     def schedule(self) -> tuple[Stage, ...]:

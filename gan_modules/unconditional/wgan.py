@@ -40,9 +40,14 @@ class WGAN(AdversarialModule):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            generator, discriminator, Wasserstein(), [WeightClipping(clip)],
+            generator,
+            discriminator,
+            Wasserstein(),
+            [WeightClipping(clip)],
             discriminator_steps=discriminator_steps,
-            generator_lr=generator_lr, discriminator_lr=discriminator_lr, **kwargs,
+            generator_lr=generator_lr,
+            discriminator_lr=discriminator_lr,
+            **kwargs,
         )
 
     def optimizer(self, parameters: list[nn.Parameter], lr: float) -> Optimizer:

@@ -40,7 +40,13 @@ class WGANGP(AdversarialModule):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            generator, discriminator, Wasserstein(), [GradientPenalty(penalty_weight)],
+            generator,
+            discriminator,
+            Wasserstein(),
+            [GradientPenalty(penalty_weight)],
             discriminator_steps=discriminator_steps,
-            generator_lr=generator_lr, discriminator_lr=discriminator_lr, betas=betas, **kwargs,
+            generator_lr=generator_lr,
+            discriminator_lr=discriminator_lr,
+            betas=betas,
+            **kwargs,
         )

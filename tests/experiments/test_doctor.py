@@ -113,9 +113,7 @@ def test_cache_that_cannot_be_written_fails(
 
 
 @pytest.mark.parametrize(("free", "status"), [(50e6, "fail"), (1e9, "warn"), (3e9, "ok")])
-def test_free_space_is_judged(
-    monkeypatch: pytest.MonkeyPatch, free: float, status: str
-) -> None:
+def test_free_space_is_judged(monkeypatch: pytest.MonkeyPatch, free: float, status: str) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1e12, 0, free))
     check = by_name(doctor.folders())["Cache"]
@@ -125,8 +123,12 @@ def test_free_space_is_judged(
 
 @pytest.mark.parametrize(
     ("mode", "key", "words"),
-    [("disabled", True, "disabled, by WANDB_MODE"), ("dryrun", True, "offline, by WANDB_MODE"),
-     ("", True, "online"), ("", False, "offline, no key")],
+    [
+        ("disabled", True, "disabled, by WANDB_MODE"),
+        ("dryrun", True, "offline, by WANDB_MODE"),
+        ("", True, "online"),
+        ("", False, "offline, no key"),
+    ],
 )
 def test_what_wandb_will_do(
     monkeypatch: pytest.MonkeyPatch, mode: str, key: bool, words: str

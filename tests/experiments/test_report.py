@@ -166,8 +166,14 @@ def test_slider_never_shows_a_run_a_picture_from_its_future(tmp_path: Path) -> N
 def test_empty_run_says_so_in_words(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run", name="new", variant="a.B", data="c.D")
     text = page_of(run).text
-    for words in ("No picture yet", "Not evaluated yet", "No row in metrics.csv yet",
-                  "No checkpoint yet", "new has no config.yaml", "nothing to resume"):
+    for words in (
+        "No picture yet",
+        "Not evaluated yet",
+        "No row in metrics.csv yet",
+        "No checkpoint yet",
+        "new has no config.yaml",
+        "nothing to resume",
+    ):
         assert words in text
 
 
@@ -200,11 +206,20 @@ def test_values_that_are_not_finite_survive_and_are_named(tmp_path: Path) -> Non
 def test_a_score_that_is_not_finite_is_never_the_best(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", evaluations=0)
     for seen, value in ((100, float("nan")), (200, 30.0), (300, 40.0)):
-        run.append_evaluation({
-            "images_seen": seen, "generator_steps": 1, "discriminator_steps": 1, "round": 1,
-            "seconds": 1.0, "scores": {FD: value}, "floor": {FD: None}, "protocol": PROTOCOL,
-            "generator": "raw", "seed": 0,
-        })
+        run.append_evaluation(
+            {
+                "images_seen": seen,
+                "generator_steps": 1,
+                "discriminator_steps": 1,
+                "round": 1,
+                "seconds": 1.0,
+                "scores": {FD: value},
+                "floor": {FD: None},
+                "protocol": PROTOCOL,
+                "generator": "raw",
+                "seed": 0,
+            }
+        )
     page = page_of(run)
     assert column(page, FD) == ["nan", "30.0", "40.0"]
     table = next(iter(page.one("section", id="scores").all("table", cls="numbers")))
@@ -231,8 +246,10 @@ def test_damage_is_named_and_the_rest_is_shown(tmp_path: Path) -> None:
 
 def test_rows_that_were_logged_twice_count_once(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", evaluations=0)
-    rows = [{"images_seen": seen, "loss": value}
-            for seen, value in ((10, 1.0), (20, 2.0), (30, 3.0), (20, 5.0), (30, 6.0))]
+    rows = [
+        {"images_seen": seen, "loss": value}
+        for seen, value in ((10, 1.0), (20, 2.0), (30, 3.0), (20, 5.0), (30, 6.0))
+    ]
     write_metrics(run, rows)
     data = json.loads(chart(page_of(run), "loss", "training").one("script").text)
     assert data["series"] == [[[10, 1.0], [20, 2.0], [20, 5.0], [30, 6.0]]]

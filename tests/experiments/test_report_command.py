@@ -99,7 +99,8 @@ def test_page_is_self_contained(tmp_path: Path) -> None:
 def test_policy_allows_our_script_and_no_request(tmp_path: Path) -> None:
     page = page_of(make_run(tmp_path / "run"))
     (policy,) = [
-        n.attributes["content"] for n in page.all("meta")
+        n.attributes["content"]
+        for n in page.all("meta")
         if n.attributes.get("http-equiv") == "Content-Security-Policy"
     ]
     (script,) = [n for n in page.all("script") if "type" not in n.attributes]
@@ -110,8 +111,13 @@ def test_policy_allows_our_script_and_no_request(tmp_path: Path) -> None:
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     evil = "</script></style><script>alert(1)</script><img src=x onerror='1'>\"&"
     run = make_run(
-        tmp_path / "run", name=evil, config=f"key: {evil}", attribution=evil, data_name=evil,
-        protocol={**PROTOCOL, "data": evil}, status=evil,
+        tmp_path / "run",
+        name=evil,
+        config=f"key: {evil}",
+        attribution=evil,
+        data_name=evil,
+        protocol={**PROTOCOL, "data": evil},
+        status=evil,
     )
     write_metrics(run, [{"images_seen": 5, f"train/{evil}/{evil}": 1.0, evil: 2.0}])
     page = page_of(run)

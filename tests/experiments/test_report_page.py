@@ -16,27 +16,42 @@ from experiments.report_page.scores import stem
 # Machado, Oliveira and Fernandes, 2009, table 1, severity 1.0, on linear RGB.
 SIGHT = {
     "normal": np.eye(3),
-    "protanopia": np.array([
-        [0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
-        [-0.003882, -0.048116, 1.051998],
-    ]),
-    "deuteranopia": np.array([
-        [0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
-        [-0.011820, 0.042940, 0.968881],
-    ]),
-    "tritanopia": np.array([
-        [1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
-        [0.004733, 0.691367, 0.303900],
-    ]),
+    "protanopia": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "deuteranopia": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    "tritanopia": np.array(
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ]
+    ),
 }
-TO_LMS = np.array([
-    [0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
-    [0.0883024619, 0.2817188376, 0.6299787005],
-])
-TO_OKLAB = np.array([
-    [0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099],
-    [0.0259040371, 0.7827717662, -0.8086757660],
-])
+TO_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+TO_OKLAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
 
 
 def linear(colour: str) -> np.ndarray:
@@ -76,9 +91,17 @@ def test_no_two_of_eighteen_runs_look_the_same() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0.69314, "0.6931"), (41.25, "41.25"), (164.75, "164.8"), (-0.5, "−0.5000"), (0.0, "0"),
-        (12345.6, "12,346"), (2.5e8, "2.50e+08"), (3.1e-5, "3.10e−05"), (float("nan"), "NaN"),
-        (float("-inf"), "−∞"), (None, "—"),
+        (0.69314, "0.6931"),
+        (41.25, "41.25"),
+        (164.75, "164.8"),
+        (-0.5, "−0.5000"),
+        (0.0, "0"),
+        (12345.6, "12,346"),
+        (2.5e8, "2.50e+08"),
+        (3.1e-5, "3.10e−05"),
+        (float("nan"), "NaN"),
+        (float("-inf"), "−∞"),
+        (None, "—"),
     ],
 )
 def test_number_in_four_digits(value: float | None, text: str) -> None:
@@ -88,7 +111,10 @@ def test_number_in_four_digits(value: float | None, text: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (8.44, "8.4 s"), (724, "12 min 4 s"), (11_250, "3 h 7 min"), (190_800, "2 d 5 h"),
+        (8.44, "8.4 s"),
+        (724, "12 min 4 s"),
+        (11_250, "3 h 7 min"),
+        (190_800, "2 d 5 h"),
         (None, "—"),
     ],
 )
@@ -175,8 +201,14 @@ def test_thinning_keeps_short_curves_whole() -> None:
 
 @pytest.mark.parametrize(
     ("score", "good"),
-    [("fd_rand_vgg@2k", "lower"), ("kid_clean@50k", "lower"), ("recall_x@2k", "higher"),
-     ("is@50k", "higher"), ("cs_cls@2k", "higher"), ("beauty@2k", "")],
+    [
+        ("fd_rand_vgg@2k", "lower"),
+        ("kid_clean@50k", "lower"),
+        ("recall_x@2k", "higher"),
+        ("is@50k", "higher"),
+        ("cs_cls@2k", "higher"),
+        ("beauty@2k", ""),
+    ],
 )
 def test_direction_of_a_score(score: str, good: str) -> None:
     assert direction(score) == good

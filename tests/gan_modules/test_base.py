@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 from pytorch_lightning import Trainer
-from tests.small_variants import FixedImages, build, loader, sgd
-from tests.test_every_variant import QUIET, fit
 from torch import nn
 
 from gan_modules.base import AdversarialModule
@@ -16,6 +14,8 @@ from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan_modules.objectives import Hinge, NonSaturating, Wasserstein
 from gan_modules.regularizers import R1, GradientPenalty, WeightClipping
+from tests.small_variants import FixedImages, build, loader, sgd
+from tests.test_every_variant import QUIET, fit
 
 
 def pair(shape=(1, 32, 32)) -> tuple[nn.Module, nn.Module]:
@@ -36,10 +36,14 @@ def test_a_step_is_the_gradient_step_written_by_hand() -> None:
     g, d = by_hand.generator, by_hand.discriminator
     fake = g(by_hand.training_latents(4)).detach()
     loss = nn.functional.softplus(-d(real)).mean() + nn.functional.softplus(d(fake)).mean()
-    for p, grad in zip(d.parameters(), torch.autograd.grad(loss, list(d.parameters())), strict=True):
+    for p, grad in zip(
+        d.parameters(), torch.autograd.grad(loss, list(d.parameters())), strict=True
+    ):
         p.data -= 0.1 * grad
     loss = nn.functional.softplus(-d(g(by_hand.training_latents(4)))).mean()
-    for p, grad in zip(g.parameters(), torch.autograd.grad(loss, list(g.parameters())), strict=True):
+    for p, grad in zip(
+        g.parameters(), torch.autograd.grad(loss, list(g.parameters())), strict=True
+    ):
         p.data -= 0.1 * grad
     for name, value in by_hand.state_dict().items():
         torch.testing.assert_close(module.state_dict()[name], value, rtol=1e-12, atol=1e-14)
@@ -190,7 +194,10 @@ def make(*args, **kwargs):
         (make(pair()[1], pair()[1], Hinge()), "integer attribute latent_dim.*has None"),
         (make(*pair(), Wasserstein()), "Wasserstein objective needs a bound"),
         (make(*pair(), Hinge(), [R1(1.0), R1(2.0)]), r"\['r1'\] twice"),
-        (make(*pair(), Hinge(), discriminator_steps=0), "discriminator_steps must be positive, got 0"),
+        (
+            make(*pair(), Hinge(), discriminator_steps=0),
+            "discriminator_steps must be positive, got 0",
+        ),
         (make(*pair(), Hinge(), generator_lr=-1.0), "generator_lr must be positive, got -1.0"),
         (make(*pair(), Hinge(), lr_decay=(5, 5)), r"two rising generator steps, got \[5, 5\]"),
         (make(*pair(), Hinge(), compile="yes"), "one of off, G, GD, got 'yes'"),
@@ -239,7 +246,8 @@ def test_a_nan_loss_names_its_term_and_changes_no_weight() -> None:
     module = AdversarialModule(*pair(), Hinge())
     losses = module.generator_losses
     module.generator_losses = lambda batch: {
-        **losses(batch), "broken": sum(p.sum() for p in module.generator.parameters()) * float("nan")
+        **losses(batch),
+        "broken": sum(p.sum() for p in module.generator.parameters()) * float("nan"),
     }
     before = [p.detach().clone() for p in module.generator.parameters()]
     with pytest.raises(RuntimeError, match="train/generator/broken is nan after 0 images; lower"):
@@ -291,5 +299,7 @@ class Idle(Game):
 
 
 def test_a_game_without_its_primary_player_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"primary_player must be one of \['net'\], got 'generator'"):
+    with pytest.raises(
+        ValueError, match=r"primary_player must be one of \['net'\], got 'generator'"
+    ):
         Idle().configure_optimizers()

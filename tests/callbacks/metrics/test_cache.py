@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 
 from callbacks.metrics import cache as cache_module
-from callbacks.metrics.cache import cache_dir, cache_path, read_arrays, write_arrays
+from callbacks.metrics.cache import cache_path, read_arrays, write_arrays
+from datamodules.cache import cache_folder
 
 KEY = {"data": "mnist 5k/32", "n": 5}
 ARRAYS = {"a": np.arange(6.0).reshape(2, 3), "text": np.array("word")}
 
 
 def test_folder_follows_the_environment(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cache_dir() == cache
+    assert cache_folder() == cache
     monkeypatch.delenv("GANAGERIE_CACHE")
-    assert cache_dir() == Path.home() / ".cache" / "ganagerie"
+    assert cache_folder() == Path.home() / ".cache" / "ganagerie"
 
 
 def test_what_is_written_is_read_and_nothing_else_is_left(cache: Path) -> None:

@@ -34,7 +34,8 @@ def test_logits_are_calibrated_verdicts_on_the_features(stripes: StripeData, tra
     assert found.features.shape == (90, 64) and found.logits.shape == (90, 3)
     right = (found.logits.argmax(dim=1) == held_out.labels).double().mean()
     assert float(right) == pytest.approx(space.accuracy)
-    expected = space._head(found.features) / space.temperature
+    assert float(found.features.square().mean()) == pytest.approx(1.0, rel=1e-3)
+    expected = space._head(found.features * space.scale) / space.temperature
     torch.testing.assert_close(found.logits, expected, rtol=1e-4, atol=1e-4)
 
 

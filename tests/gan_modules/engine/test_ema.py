@@ -15,7 +15,7 @@ def test_decay_is_the_half_life_form(images: int, half_life: float, expected: fl
 
 def test_rampup_shortens_the_half_life_at_the_start_only() -> None:
     assert average_decay(64, 1000, 1280, 0.05) == pytest.approx(0.5)
-    assert average_decay(64, 1000, 10**6, 0.05) == pytest.approx(0.5 ** 0.064)
+    assert average_decay(64, 1000, 10**6, 0.05) == pytest.approx(0.5**0.064)
 
 
 def test_average_is_the_closed_form_for_constant_weights() -> None:

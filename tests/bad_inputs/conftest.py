@@ -1,0 +1,52 @@
+"""Runs that cases copy and damage, trained once, and a folder for each case."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.command_server import CommandServer
+from tests.helpers_bad_inputs import TOY, Place, pictures
+
+IMAGES = """
+trainer: {accelerator: cpu, max_steps: 2, enable_progress_bar: false}
+model:
+  class_path: DCGAN
+  init_args:
+    generator:
+      class_path: gan_modules.networks.dcgan.DCGANGenerator
+      init_args: {size: 32, channels: 3, latent_dim: 4, width: 4}
+    discriminator:
+      class_path: gan_modules.networks.dcgan.DCGANDiscriminator
+      init_args: {size: 32, channels: 3, width: 4}
+data: {class_path: ImageFolder, init_args: {folder: pictures, batch_size: 8}}
+loggers: {wandb: disabled}
+evaluation: {every_n_images: null, samples: 12, space: rand_vgg}
+"""
+
+
+@pytest.fixture(scope="session")
+def trained(
+    server: CommandServer, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Path], Path]:
+    """The runs by name, and the cache that they left."""
+    root = tmp_path_factory.mktemp("trained")
+    cache = root / "cache"
+    (root / "images.yaml").write_text(IMAGES)
+    pictures()(Place(root, {}, cache))
+    toy = ["--config", TOY, "--trainer.max_steps", "30"]
+    unevaluated = [*toy, "--evaluation.every_n_images=null", "--checkpointing.every_n_images=160"]
+    words = {"toy": toy, "images": ["--config", "images.yaml"]}
+    for name, options in words.items():
+        code, output = server.run(
+            "fit", *options, "--run_dir", root / name, env={"GANAGERIE_CACHE": str(cache)}, cwd=root
+        )
+        assert code == 0, output
+    return {name: root / name for name in words}, cache
+
+
+@pytest.fixture
+def place(trained: tuple[dict[str, Path], Path], tmp_path: Path) -> Place:
+    runs, cache = trained
+    shutil.copy(TOY, tmp_path / "toy.yaml")
+    return Place(tmp_path, runs, cache)
