@@ -1,7 +1,7 @@
 """Bytes that leave a rank per round, divided by the bytes of the acting players' parameters.
 
-``python -m benchmarks.ddp``: two gloo processes, WGAN-GP on DCGAN-32 networks without BatchNorm, one
-and five D steps a G step, under ``gan_ddp`` and under Lightning's own
+``python -m benchmarks.ddp``: two gloo processes, WGAN-GP on DCGAN-32 networks without BatchNorm,
+one and five D steps a G step, under ``gan_ddp`` and under Lightning's own
 ``ddp_find_unused_parameters_true``. Every collective is counted where it is launched: for our
 strategy by wrapping ``torch.distributed.all_reduce``, for DistributedDataParallel by a
 communication hook, which sees its gradient buckets.
@@ -10,9 +10,6 @@ communication hook, which sees its gradient buckets.
 # No postponed annotations here: DistributedDataParallel checks those of a communication hook.
 import argparse
 import json
-import os
-import socket
-import subprocess
 import sys
 import time
 import warnings
@@ -26,12 +23,12 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
+from benchmarks.ranks import run_two
 from experiments.cli import quiet_lightning
 from gan_modules import WGANGP
 from gan_modules.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 
 STRATEGIES = ("gan_ddp", "ddp_find_unused_parameters_true")
-ROOT = Path(__file__).parents[1]
 
 
 class Counter(pl.Callback):
@@ -131,42 +128,10 @@ def main() -> None:
     if options.work:
         work(options.work, options)
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with TemporaryDirectory() as folder:
         out = Path(folder) / "seen.json"
-        ranks = [
-            subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "benchmarks.ddp",
-                    "--work",
-                    str(out),
-                    "--rounds",
-                    str(options.rounds),
-                    "--batch",
-                    str(options.batch),
-                ],
-                cwd=ROOT,
-                env=os.environ
-                | {
-                    "MASTER_ADDR": "127.0.0.1",
-                    "MASTER_PORT": str(port),
-                    "WORLD_SIZE": "2",
-                    "RANK": str(rank),
-                    "LOCAL_RANK": str(rank),
-                    "GROUP_RANK": "0",
-                    "LOCAL_WORLD_SIZE": "2",
-                    "TORCHELASTIC_RUN_ID": "bench",
-                },
-            )
-            for rank in range(2)
-        ]
-        codes = [rank.wait() for rank in ranks]
-        if any(codes):
-            raise SystemExit(f"the ranks ended with {codes}")
+        sizes = ["--rounds", options.rounds, "--batch", options.batch]
+        run_two(["-m", "benchmarks.ddp", "--work", out, *sizes])
         seen = json.loads(out.read_text())
     rounded = {name: {k: round(v, 4) for k, v in row.items()} for name, row in seen.items()}
     for name, row in rounded.items():

@@ -1,6 +1,7 @@
 """What all tests share: one thread, one seed, no progress bars, and a server of commands."""
 
 import os
+from pathlib import Path
 from collections.abc import Iterator
 
 os.environ.setdefault("WANDB_MODE", "disabled")
@@ -8,6 +9,7 @@ os.environ.setdefault("WANDB_MODE", "disabled")
 import pytest
 import torch
 
+from benchmarks.ranks import run_two
 from tests.command_server import CommandServer
 
 torch.set_num_threads(1)
@@ -23,3 +25,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandServer]:
     """Starts when the first test asks for it: importing the library costs seconds."""
     with CommandServer(tmp_path_factory.mktemp("commands")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which two gloo ranks, started once for the whole suite, left what they saw."""
+    out = tmp_path_factory.mktemp("two_ranks")
+    run_two(["-m", "tests.two_ranks", out])
+    return out

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 import gan_modules
+from datamodules.base import DataModule
+from datamodules.batches import to_uint8
+from datamodules.cache import LabelledImages, content_hash
 from datamodules.loading import RankedSampler, ResumableLoader
 from gan_modules.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_modules.networks.sn_dcgan import SNDCGANDiscriminator, SNDCGANGenerator
@@ -31,6 +34,17 @@ class FixedImages(Dataset):
     def __getitem__(self, item: int | tuple[int, int]) -> dict[str, Tensor]:
         index = item[0] if isinstance(item, tuple) else item
         return {"image": self.images[index]}
+
+
+class SmallImages(DataModule):
+    """The images of :class:`FixedImages` behind a data module, 240 of them."""
+
+    def slug(self) -> str:
+        return "small"
+
+    def load(self) -> LabelledImages:
+        images = to_uint8(FixedImages(240).images).numpy()
+        return LabelledImages(images, None, None, None, None, content_hash(images))
 
 
 def loader(

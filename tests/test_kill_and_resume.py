@@ -2,7 +2,6 @@
 
 import random
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.ranks import free_port, rank_environment
 from callbacks.run_folder import RunFolder
 from tests.command_server import Command, CommandServer
 
@@ -114,28 +114,9 @@ def test_resumed_at_the_last_batch_of_an_epoch_nothing_is_lost(
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
 
 
-def rank_env(rank: int, port: int) -> dict[str, str]:
-    return {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "WORLD_SIZE": "2",
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "GROUP_RANK": "0",
-        "LOCAL_WORLD_SIZE": "2",
-        "TORCHELASTIC_RUN_ID": "test",
-    }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def start_two(server: CommandServer, *words: object) -> list[Command]:
     port = free_port()
-    return [server.start(*words, env=rank_env(rank, port)) for rank in range(2)]
+    return [server.start(*words, env=rank_environment(rank, port)) for rank in range(2)]
 
 
 TWO = ["--trainer.devices", "2", "--trainer.strategy", "gan_ddp"]

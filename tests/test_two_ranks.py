@@ -1,9 +1,5 @@
 """Two gloo ranks against one process on the joined batch."""
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,48 +7,13 @@ import pytest
 import torch
 
 from tests.small_variants import names
-from tests.two_ranks import equal_case
-
-ROOT = Path(__file__).parents[1]
+from tests.two_ranks import equal_case, scores_case
 
 
 @pytest.fixture(scope="module")
-def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What each rank saw; both are started once for all tests of this file."""
-    out = tmp_path_factory.mktemp("two_ranks")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    processes = []
-    for rank in range(2):
-        env = os.environ | {
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-            "WORLD_SIZE": "2",
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
-            "GROUP_RANK": "0",
-            "LOCAL_WORLD_SIZE": "2",
-            "TORCHELASTIC_RUN_ID": "test",
-            "PYTHONPATH": str(ROOT),
-        }
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "tests.two_ranks", out],
-                env=env,
-                cwd=ROOT,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        )
-    try:
-        logs = [process.communicate(timeout=300)[0] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [p.returncode for p in processes] == [0, 0], "\n".join(logs)[-6000:]
-    return [torch.load(out / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+def ranks(two_ranks: Path) -> list[dict[str, Any]]:
+    """What each rank saw."""
+    return [torch.load(two_ranks / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
 
 
 def largest_difference(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
@@ -104,3 +65,10 @@ def test_nan_on_one_rank_stops_both_in_the_same_step_unharmed(ranks) -> None:
         assert seen["message"].startswith("NonFiniteError: ") and "\n" not in seen["message"]
         assert "lower the learning rate" in seen["message"]
         assert seen["finite"] and seen["rounds"] == 1
+
+
+def test_scores_are_the_same_with_one_rank_and_with_two(ranks, tmp_path: Path) -> None:
+    alone = scores_case(tmp_path, 1)
+    assert alone["fd_rand_vgg@101"] > 0 and len(alone) >= 7
+    for rank in ranks:
+        assert rank["scores"] == pytest.approx(alone, rel=1e-6)

@@ -1,9 +1,10 @@
-"""Run by ``tests/test_two_ranks.py`` in two gloo processes at once: everything that needs two.
+"""Run by the fixture ``two_ranks`` in two gloo processes at once: everything that needs two.
 
 Starting two interpreters with Lightning costs more than all cases together, so they start once.
 Each rank writes what it saw to ``<out>/rank<k>.pt``.
 """
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -14,7 +15,9 @@ import torch.distributed as dist
 from pytorch_lightning import Trainer
 
 import gan_modules.base  # noqa: F401  (registers the strategy)
-from tests.small_variants import build, loader, names, sgd
+from callbacks.evaluation import Evaluation
+from tests import two_ranks_callbacks
+from tests.small_variants import SmallImages, build, loader, names, sgd
 
 ROUNDS = 10
 LOCAL_BATCH = 4
@@ -100,6 +103,25 @@ def non_finite_case(rank: int) -> dict[str, Any]:
     return {"message": message, "finite": finite, "rounds": module.rounds}
 
 
+def scores_case(folder: Path, world: int) -> dict[str, float | None]:
+    """The scores of an untrained generator; two ranks do not divide the number of samples."""
+    os.environ["GANAGERIE_CACHE"] = str(folder / f"cache{world}")
+    module = build("GAN")
+    evaluation = Evaluation(every_n_images=None, samples=101, space="rand_vgg")
+    strategy = "gan_ddp" if world > 1 else "auto"
+    trainer = Trainer(
+        max_steps=1,
+        devices=world,
+        strategy=strategy,
+        default_root_dir=folder / f"world{world}",
+        callbacks=[evaluation],
+        **QUIET,
+    )
+    module.generator_lr = module.discriminator_lr = 0.0
+    trainer.fit(module, datamodule=SmallImages(batch_size=4))
+    return dict(evaluation.last_scores)
+
+
 def main(out: Path) -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -113,7 +135,11 @@ def main(out: Path) -> None:
     seen["bytes/gan_ddp"] = bytes_case(rank, "gan_ddp")
     seen["buffers"] = buffers_case(rank)
     seen["non_finite"] = non_finite_case(rank)
+    seen["scores"] = scores_case(out / "scores", 2)
     torch.save(seen, out / f"rank{rank}.pt")
+    of_callbacks = out / "callbacks"
+    of_callbacks.mkdir(exist_ok=True)
+    torch.save(two_ranks_callbacks.cases(of_callbacks, rank), of_callbacks / f"rank{rank}.pt")
     dist.destroy_process_group()
 
 

@@ -6,8 +6,6 @@ Each rank writes what it saw to ``<out>/rank<k>.pt``; the run folders lie in ``<
 import os
 import shutil
 import signal
-import sys
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -142,17 +140,3 @@ def cases(out: Path, rank: int) -> dict[str, Any]:
         "disk": disk_case(out, rank),
         "poison": poison_case(out, rank),
     }
-
-
-def main(out: Path) -> None:
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
-    first = make_trainer(out, devices=2, strategy="gan_ddp", max_steps=1)
-    first.strategy.setup_environment()
-    seen = cases(out, first.global_rank)
-    torch.save(seen, out / f"rank{first.global_rank}.pt")
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -1,6 +1,7 @@
 """Settings that are misspelt, of a wrong type or out of range, in YAML and on the command line."""
 
 import pytest
+
 from tests.command_server import CommandServer
 from tests.helpers_bad_inputs import DROPPED, Case, Place, check, folder, settings, text_file
 

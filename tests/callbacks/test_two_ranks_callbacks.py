@@ -1,9 +1,5 @@
-"""The callbacks on two gloo ranks, which are started once for all tests of this file."""
+"""The callbacks on two gloo ranks, which are started once for all tests."""
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,45 +13,10 @@ from callbacks.run_folder import RunFolder
 from callbacks.sample_grid import SampleGrid
 from tests.helpers_callbacks import ToyGan, make_trainer, read_image
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("two_ranks")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    processes = []
-    for rank in range(2):
-        environment = os.environ | {
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-            "WORLD_SIZE": "2",
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
-            "GROUP_RANK": "0",
-            "LOCAL_WORLD_SIZE": "2",
-            "TORCHELASTIC_RUN_ID": "test",
-            "PYTHONPATH": str(ROOT),
-        }
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "tests.two_ranks_callbacks", str(folder)],
-                env=environment,
-                cwd=ROOT,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        )
-    try:
-        logs = [process.communicate(timeout=240)[0] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], "\n".join(logs)[-6000:]
-    return folder
+def out(two_ranks: Path) -> Path:
+    return two_ranks / "callbacks"
 
 
 @pytest.fixture(scope="module")
