@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Literal
 
 import torch
@@ -17,6 +18,7 @@ from jsonargparse import ArgumentError
 from pytorch_lightning import LightningDataModule, Trainer
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 import gan_modules
 from callbacks.checkpoint_io import AtomicCheckpointIO
@@ -30,10 +32,11 @@ from callbacks.sample_grid import SampleGrid
 from callbacks.tensorboard_logging import GuardedTensorBoardLogger
 from callbacks.wandb_logging import GuardedWandbLogger
 from experiments.errors import CommandError
+from experiments.option_errors import explain
+from experiments.settings_checks import locate_configs, refuse_settings
 from gan_modules.engine.game import Game
 from gan_modules.engine.precision import PerPlayerMixedPrecision
 
-ROOT = Path(__file__).parents[1]
 RUN_DIR = "GANAGERIE_RUN_DIR"
 
 
@@ -92,13 +95,17 @@ class GanCLI(LightningCLI):
                         "use_distributed_sampler": False,
                         "enable_model_summary": False,
                     },
-                    parser_kwargs={"exit_on_error": False, "prog": "ganagerie fit"},
+                    parser_kwargs={
+                        "exit_on_error": False, "prog": "ganagerie fit", "allow_abbrev": False,
+                    },
                     args=locate_configs(argv),
                     run=False,
                     auto_configure_optimizers=False,
                 )
             except ArgumentError as error:
-                raise CommandError(one_line(str(error))) from error
+                raise CommandError(explain(str(error), self.parser)) from error
+            except ValueError as error:
+                raise built_badly(error) from error
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """What ``fit`` takes beside trainer, model and data."""
@@ -112,6 +119,11 @@ class GanCLI(LightningCLI):
         parser.add_lightning_class_args(SampleGrid, "sample_grid")
         parser.add_lightning_class_args(Evaluation, "evaluation")
         parser.add_lightning_class_args(Checkpointing, "checkpointing")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse, then refuse what the types allow and no run can be made of."""
+        super().parse_arguments(parser, args)
+        refuse_settings(self.config, parser)
 
     def before_instantiate_classes(self) -> None:
         """Settle the run folder, strategy and precision, so that config.yaml shows them."""
@@ -168,9 +180,12 @@ class GanCLI(LightningCLI):
         ]
         if trainer.get("enable_progress_bar") is not False:
             callbacks.append(GanProgressBar())
-        return super().instantiate_trainer(
-            logger=loggers, plugins=plugins, callbacks=callbacks, **kwargs
-        )
+        try:
+            return super().instantiate_trainer(
+                logger=loggers, plugins=plugins, callbacks=callbacks, **kwargs
+            )
+        except (MisconfigurationException, ImportError, TypeError, ValueError) as error:
+            raise trainer_refuses(error, trainer) from error
 
     def dump_config(self) -> str:
         """The resolved settings as YAML: what ``fit --config`` takes again."""
@@ -178,6 +193,33 @@ class GanCLI(LightningCLI):
         config.pop("config", None)
         config.pop("run_dir", None)
         return str(self.parser.dump(config, skip_none=False))
+
+
+def built_badly(error: Exception) -> Exception:
+    """What a constructor said, without the parser's tree of types around it.
+
+    Args:
+        error: from building the classes of the settings.
+
+    Returns:
+        The constructor's own error; ``error`` where there is none inside.
+    """
+    cause: BaseException | None = error
+    while cause is not None and str(cause).startswith(("Does not validate", "Problem with", "\n-")):
+        cause = cause.__cause__ or cause.__context__
+    return cause if isinstance(cause, Exception) else error
+
+
+def trainer_refuses(error: Exception, trainer: Any) -> CommandError:
+    """Lightning's refusal of a machine's or a strategy's name, with what was asked for."""
+    names = ("accelerator", "devices", "num_nodes", "strategy", "precision")
+    asked = ", ".join(f"{name} {trainer.get(name)}" for name in names if trainer.get(name))
+    reason = " ".join(str(error).split()).partition(" Example choices")[0]
+    return CommandError(
+        f"trainer: settings must suit this machine, got {asked} ({shorten(reason, 160)}); strategy "
+        "may be auto or gan_ddp, devices auto or a number from 1, accelerator auto, cpu or gpu; "
+        "'ganagerie doctor' shows what there is"
+    )
 
 
 def started_elsewhere() -> bool:
@@ -221,35 +263,6 @@ def quiet_lightning() -> None:
         "The number of training batches .* is smaller than the logging interval",
     ):
         warnings.filterwarnings("ignore", message=message)
-
-
-def locate_configs(argv: Sequence[str]) -> list[str]:
-    """Let ``--config`` name a file of the current folder or one that came with the install."""
-    words = list(argv)
-    for i, word in enumerate(words):
-        option, equals, value = word.partition("=")
-        if option not in ("--config", "-c"):
-            continue
-        path = value if equals else (words[i + 1] if i + 1 < len(words) else "")
-        if not path:
-            raise CommandError("--config needs a file, for example experiments/configs/demo.yaml")
-        if not Path(path).is_file():
-            shipped = ROOT / path
-            if not shipped.is_file():
-                raise CommandError(
-                    f"config file {path} does not exist; 'ganagerie list' names those that ship"
-                )
-            words[i if equals else i + 1] = f"{option}={shipped}" if equals else str(shipped)
-        elif equals:
-            continue
-    return words
-
-
-def one_line(message: str) -> str:
-    """A parser's complaint without its tree of causes and lists of all options."""
-    lines = [line.strip(" -") for line in message.splitlines() if line.strip(" -")]
-    text = "; ".join(lines)
-    return text if len(text) <= 400 else f"{text[:240]} ... {text[-150:]}"
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 
@@ -23,7 +24,7 @@ def report(error: BaseException, debug: bool) -> int:
     """
     if debug:
         traceback.print_exception(error)
-    line = " ".join(str(error).split()) or type(error).__name__
+    line = " ".join((memory_line(error) or str(error)).split()) or type(error).__name__
     if is_user_error(error):
         print(f"ganagerie: error: {line}", file=sys.stderr)
         return USER
@@ -34,7 +35,7 @@ def report(error: BaseException, debug: bool) -> int:
 
 def is_user_error(error: BaseException) -> bool:
     """Whether a user can cause and mend it: bad input, bad settings, a disk, a NaN, lost ranks."""
-    if isinstance(error, (CommandError, ValueError, OSError)):
+    if isinstance(error, (CommandError, ValueError, OSError)) or memory_line(error):
         return True
     # By name: importing Lightning or torch here would cost every command seconds.
     names = {cls.__name__ for cls in type(error).__mro__}
@@ -49,4 +50,24 @@ def is_user_error(error: BaseException) -> bool:
             "LostRankError",
             "LostWorkerError",
         }
+    )
+
+
+def memory_line(error: BaseException) -> str | None:
+    """What to say where memory ran out, on the host or on a GPU; None for any other failure."""
+    text = str(error)
+    if type(error).__name__ == "OutOfMemoryError":
+        found = re.search(r"Tried to allocate ([\d.]+ \w+)", text)
+        amount, where = found[1] if found else "more", "the GPU's memory"
+    elif "DefaultCPUAllocator" in text:
+        found = re.search(r"allocate (\d+) bytes", text)
+        amount = f"{int(found[1]) / 1e9:.3g} GB" if found else "more"
+        where = "this machine's memory"
+    elif isinstance(error, MemoryError):
+        amount, where = text or "more", "this machine's memory"
+    else:
+        return None
+    return (
+        f"{where} must hold the networks and a batch, got a request for {amount} too much; lower "
+        "data.init_args.batch_size or the networks' sizes, or set model.init_args.micro_batches"
     )

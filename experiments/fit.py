@@ -144,8 +144,11 @@ def _say_where(run: RunFolder, status: str) -> None:
     if evaluations:
         last = evaluations[-1]
         shown = [name for name in last["scores"] if name.startswith(("fd_", "fid", "coverage"))]
+        # Where too few reals are held out, the floor carries its own, smaller number of samples.
+        floor = {name.split("@")[0]: value for name, value in last["floor"].items()}
         scores = [
-            f"{name} {_short(last['scores'][name])} (real data: {_short(last['floor'].get(name))})"
+            f"{name} {_short(last['scores'][name])} "
+            f"(real data: {_short(floor.get(name.split('@')[0]))})"
             for name in shown
         ]
         lines.append(f"  scores      {', '.join(scores)}")

@@ -25,7 +25,10 @@ def check_networks(owner: nn.Module, generator: nn.Module, discriminator: nn.Mod
                 "in YAML give class_path and init_args"
             )
     if generator is discriminator:
-        raise ValueError(f"{_name(owner)}: generator and discriminator are the same network")
+        raise ValueError(
+            f"{_name(owner)}: generator and discriminator must be two networks, got the same "
+            f"network ({type(generator).__name__}) for both; build each on its own"
+        )
 
 
 def latent_dim(owner: nn.Module, generator: nn.Module) -> int:
@@ -37,8 +40,9 @@ def latent_dim(owner: nn.Module, generator: nn.Module) -> int:
     dim = getattr(generator, "latent_dim", None)
     if not isinstance(dim, int) or dim < 1:
         raise ValueError(
-            f"{_name(owner)}: generator must have a positive integer attribute latent_dim, "
-            f"{type(generator).__name__} has {dim!r}"
+            f"{_name(owner)}: generator must have a positive integer attribute latent_dim, got "
+            f"{type(generator).__name__}, which has {dim!r}; choose a generator, or set it in "
+            "__init__"
         )
     return dim
 
@@ -57,7 +61,9 @@ def check_regularizers(
     """
     names = [regularizer.name for regularizer in regularizers]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise ValueError(f"{_name(owner)}: regularizers must differ, got {sorted(twice)} twice")
+        raise ValueError(
+            f"{_name(owner)}: regularizers must differ, got {sorted(twice)} twice; leave one out"
+        )
     for regularizer in regularizers:
         if regularizer.per_sample:
             refuse_batch_norm(owner, discriminator, type(regularizer).__name__)
@@ -99,7 +105,9 @@ def check_numbers(owner: nn.Module, positive: Mapping[str, float | None]) -> Non
     """
     for name, value in positive.items():
         if value is not None and not value > 0:
-            raise ValueError(f"{_name(owner)}: {name} must be positive, got {value}")
+            raise ValueError(
+                f"{_name(owner)}: {name} must be positive, got {value}; give a number above 0"
+            )
 
 
 def check_decay(owner: nn.Module, steps: tuple[int, int] | None) -> None:
@@ -110,7 +118,8 @@ def check_decay(owner: nn.Module, steps: tuple[int, int] | None) -> None:
     """
     if steps is not None and not 0 <= steps[0] < steps[1]:
         raise ValueError(
-            f"{_name(owner)}: lr_decay must be two rising generator steps, got {list(steps)}"
+            f"{_name(owner)}: lr_decay must be two rising generator steps, got {list(steps)}; "
+            "give the first and the last step of the decay, or null for constant rates"
         )
 
 

@@ -72,7 +72,7 @@ MISSPELT = (
     ),
     Case(
         "option of another class", f"{FIT} --model.init_args.objective Hinge",
-        r"model\.init_args\.objective", "WGANGP", "AdversarialModule|it has generator",
+        r"model\.init_args\.objective", "WGANGP", "there is generator, discriminator",
     ),
 )
 
@@ -90,7 +90,7 @@ CLASSES = (
     ),
     Case(
         "network unknown", BAD,
-        r"model\.init_args\.generator", r"networks\.mlp\.MLPGen'", "did you mean MLPGenerator",
+        r"model\.init_args\.generator", r"networks\.mlp\.MLPGen'", r"did you mean gan_modules\.networks\.mlp\.MLPGenerator",
         make=(settings(model__init_args__generator__class_path="gan_modules.networks.mlp.MLPGen"),),
     ),
     Case(
@@ -100,7 +100,7 @@ CLASSES = (
     ),
     Case("data unknown", f"{FIT} --data MNIST6k", "data", "MNIST6k", "did you mean MNIST5k"),
     Case(
-        "variant as data", f"{FIT} --data gan_modules.WGANGP", "data", "WGANGP", "Ring.*ImageFolder",
+        "variant as data", f"{FIT} --data gan_modules.WGANGP", "data", "WGANGP", "there is .*ImageFolder",
     ),
     Case(
         "callback unknown", BAD, r"trainer\.callbacks", "SampelGrid", "did you mean SampleGrid",
@@ -160,7 +160,7 @@ TYPES = (
         make=(settings(trainer=None),),
     ),
     Case(
-        "list for a section", BAD, "trainer", r"\['?max_steps", "mapping|key",
+        "list for a section", BAD, "trainer", "- max_steps", "leave it out",
         make=(settings(trainer=["max_steps"]),),
     ),
 )
@@ -232,8 +232,8 @@ RANGES = (
         "strategy", "nonsense", "gan_ddp",
     ),
     Case(
-        "more memory than there is", f"{FIT} --model.init_args.generator.init_args.hidden 50000000",
-        "memory", r"\d+(\.\d+)? [GTP]B", "smaller|lower",
+        "more memory than there is", f"{FIT} --model.init_args.generator.init_args.hidden 1000000000000",
+        "memory", r"e\+\d+ GB|\d GB", "lower",
     ),
 )
 

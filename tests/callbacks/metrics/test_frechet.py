@@ -97,6 +97,13 @@ def test_distance_of_a_set_to_itself_is_zero(n: int) -> None:
     assert 0.0 <= frechet_distance(moments, moments).value <= limit
 
 
+def test_fading_spectrum_without_full_rank_keeps_six_digits() -> None:
+    fading = torch.logspace(0, -5, 256, dtype=torch.float64)
+    x, y = draw(150, 256, 24) * fading, draw(150, 256, 25) * fading * 1.1
+    full = frechet_distance(Moments.of(x), Moments.of(y)).value
+    assert full == pytest.approx(frechet_from_features(x, y).value, rel=1e-6)
+
+
 def test_distance_is_symmetric_and_unmoved_by_rotation_and_quadratic_in_scale() -> None:
     x, y = draw(200, 12, 8), draw(300, 12, 9) * 1.3 + 0.5
     value = frechet_from_features(x, y).value

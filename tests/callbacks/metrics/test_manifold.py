@@ -129,6 +129,23 @@ def test_copies_of_one_real_sample_have_radius_zero_and_full_precision() -> None
     assert found.recall == 0.0
 
 
+def test_copies_that_differ_by_rounding_count_as_equal() -> None:
+    real = draw(300, 64, 23).double()
+    copies = real[:1] + draw(300, 64, 24) * 1e-8
+    found = manifold_scores(real, copies)
+    assert (found.precision, found.recall) == (1.0, 0.0)
+    near = manifold_scores(real, real[:1] + draw(300, 64, 24) * 1e-3)
+    assert near.recall > 0.0
+
+
+def test_balls_of_duplicates_are_empty_and_not_made_of_rounding() -> None:
+    points = draw(10, 32, 25).double().repeat(10, 1)
+    real, fake = (points + draw(100, 32, seed) * 1e-9 for seed in (26, 27))
+    assert manifold_scores(real, fake) == Manifold(0.0, 0.0, 0.0, 0.0)
+    rim = manifold_scores(real, fake, Neighbours(5, inclusive=True))
+    assert (rim.precision, rim.recall, rim.coverage) == (1.0, 1.0, 1.0)
+
+
 def test_order_of_samples_does_not_matter() -> None:
     real, fake = draw(90, 5, 17), draw(80, 5, 18)
     assert manifold_scores(real, fake) == manifold_scores(real.flip(0), fake.roll(7, 0))
