@@ -171,11 +171,7 @@ class RunFolder(CheckpointFolder):
             StorageError: the disk refused.
         """
         run = cls(path)
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
-            raise ValueError(
-                f"RunFolder: path must be a new or empty folder, got {run.path} with files in it; "
-                "choose another, or use `resume` to go on with that run"
-            )
+        run.require_new()
         letters = string.ascii_lowercase + string.digits
         record: RunRecord = {
             # Not from the global generators: a run's name must not change its random numbers.
@@ -195,6 +191,24 @@ class RunFolder(CheckpointFolder):
         run.write_index(run.read_index())
         run.write_run(record)
         return run
+
+    def require_new(self) -> None:
+        """Refuse a folder that is in use, before anything is prepared for it.
+
+        Raises:
+            ValueError: it is a file, a run already, or holds other files.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(
+                f"RunFolder: path must be a new or empty folder, got {self.path}, which is a file; "
+                "choose another name"
+            )
+        if self.path.exists() and any(self.path.iterdir()):
+            what = "a run in it" if self.record_path.exists() else "files in it"
+            raise ValueError(
+                f"RunFolder: path must be a new or empty folder, got {self.path} with {what}; "
+                "choose another, or use `resume` to go on with that run"
+            )
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":

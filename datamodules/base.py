@@ -185,7 +185,9 @@ class DataModule(pl.LightningDataModule):
             ValueError: when the data cannot be used; the message says why.
             FileNotFoundError: when they are not where they should be.
         """
-        raise NotImplementedError
+        raise self._refusal(
+            "class", "say where its images are", type(self).__name__, "choose one that overrides load()"
+        )
 
     @property
     def name(self) -> str:  # type: ignore[override]  # Lightning declares a plain attribute.
@@ -215,12 +217,25 @@ class DataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> ResumableLoader:
         """Return this rank's batches of :class:`Images` or :class:`Points`."""
-        images, rows = self._opened(), self._part("train")
-        labels = None if images.labels is None else images.labels[rows]
-        part = TrainingSet(images, rows, labels, self.seed, self.mirror, self.dequantize)
         strategy = getattr(self.trainer, "strategy", None)
         on_gpu = strategy is not None and strategy.root_device.type == "cuda"
-        return ResumableLoader(part, self._sampler(), self.num_workers, pin_memory=on_gpu)
+        return ResumableLoader(
+            self._training_set(), self._sampler(), self.num_workers, pin_memory=on_gpu
+        )
+
+    def preview(self, count: int = 2) -> Images:
+        """Return some training images as batches hold them, without a loader and its workers.
+
+        Args:
+            count: how many; no more than there are.
+        """
+        part = self._training_set()
+        return part.__getitems__([(index, 0) for index in range(min(count, len(part)))])
+
+    def _training_set(self) -> TrainingSet:
+        images, rows = self._opened(), self._part("train")
+        labels = None if images.labels is None else images.labels[rows]
+        return TrainingSet(images, rows, labels, self.seed, self.mirror, self.dequantize)
 
     def reference(self, split: Literal["train", "held_out"]) -> ReferenceSet:
         """Return one side of the split, without augmentation.

@@ -7,8 +7,10 @@ have the sizes that ``meta.json`` tells is made again.
 
 import hashlib
 import json
+import logging
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,6 +25,9 @@ from rich.progress import track
 
 _FORMAT = 1
 _DEAD_AFTER_SECONDS = 3600.0
+_LINE_SECONDS = 10.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -112,8 +117,16 @@ def content_hash(*arrays: NDArray[Any] | None) -> str:
 
 
 def progress(rows: Iterable[Any], count: int, what: str) -> Iterator[Any]:
-    """Show on stderr how far the making of an entry has come."""
-    yield from track(rows, what, count, console=Console(stderr=True))
+    """Show on stderr how far the making of an entry has come; off a terminal, now and then."""
+    if sys.stderr.isatty():
+        yield from track(rows, what, count, console=Console(stderr=True))
+        return
+    told = time.monotonic()
+    for number, row in enumerate(rows):
+        if time.monotonic() - told > _LINE_SECONDS:
+            told = time.monotonic()
+            _log.info("%s: %d of %d", what, number, count)
+        yield row
 
 
 def cached_images(

@@ -219,7 +219,7 @@ class ResumableLoader(DataLoader[Any]):
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:
-    """A scheduler signals the whole process group; the run still needs batches until it has saved."""
+    """A scheduler signals all processes; the run still needs batches until it has saved."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
 

@@ -21,6 +21,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 import gan_modules
+from callbacks.beginning import Beginning
 from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.checkpointing import Checkpointing
 from callbacks.evaluation import Evaluation
@@ -171,8 +172,9 @@ class GanCLI(LightningCLI):
             plugins.append(PerPlayerMixedPrecision("cuda" if _on_gpu(trainer) else "cpu"))
             kwargs["precision"] = None
         seed = self.config.seed_everything
-        self.preemption = Preemption()
+        self.preemption, self.beginning = Preemption(), Beginning()
         callbacks = [
+            self.beginning,
             *_as_list(trainer.get("callbacks")),
             RngState(seed if isinstance(seed, int) and not isinstance(seed, bool) else 0),
             *self._more_callbacks,

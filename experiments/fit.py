@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from callbacks.durable import StorageError
 from callbacks.run_folder import RunFolder
 from experiments import errors
 from experiments.cli import RUN_DIR, GanCLI, quiet_lightning
+from experiments.first_look import look, taken_back
 
 _PACKAGES = ("ganagerie", "torch", "torchvision", "pytorch-lightning", "torchmetrics", "wandb")
 
@@ -42,14 +45,20 @@ def train(
     Returns:
         The exit code.
     """
-    if is_rank_zero():
-        # Refuse bad data before anything is written.
-        cli.datamodule.prepare_data()
-        cli.datamodule.setup("fit")
-        run = RunFolder(cli.run_dir) if in_place else _create(cli, parent)
-        run.update_run(status="running")
-        print(f"run folder: {cli.run_dir}", file=sys.stderr)
     run = RunFolder(cli.run_dir)
+    if not is_rank_zero():
+        return _fit(cli, run, checkpoint)
+    if not in_place:
+        run.require_new()
+    look(cli)
+    with taken_back(cli, in_place):
+        if not in_place:
+            _create(cli, parent)
+        run.update_run(status="running")
+        return _fit(cli, run, checkpoint)
+
+
+def _fit(cli: GanCLI, run: RunFolder, checkpoint: Path | None) -> int:
     status = "failed"
     try:
         cli.trainer.fit(
@@ -60,7 +69,9 @@ def train(
         raise _explained(error, run) from error
     finally:
         if cli.trainer.is_global_zero:
-            run.update_run(status=status)
+            # Where the disk refuses, the failure that led here is the one to tell.
+            with suppress(StorageError) if status == "failed" else nullcontext():
+                run.update_run(status=status)
     if cli.trainer.is_global_zero:
         _say_where(run, status)
     return errors.PREEMPTED if status == "stopped" else 0

@@ -84,12 +84,11 @@ def describe(hint: Any) -> list[str]:
     """What a type accepts, in words, one for each alternative."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        whole = Literal[tuple(c for i in inner if get_origin(i) is Literal for c in get_args(i))]
+        named = [choice for i in inner if get_origin(i) is Literal for choice in get_args(i)]
         rest = [word for i in inner if get_origin(i) is not Literal for word in describe(i)]
-        return [*(describe(whole) if get_args(whole) else []), *rest]
+        return [*([_one_of(named)] if named else []), *rest]
     if origin is Literal:
-        choices = dict.fromkeys(str(choice) for choice in inner)
-        return [f"one of {', '.join(choices)}" if len(choices) > 1 else next(iter(choices))]
+        return [_one_of(inner)]
     if hint in (NoneType, None):
         return ["null"]
     if origin is tuple and Ellipsis not in inner:
@@ -99,6 +98,11 @@ def describe(hint: Any) -> list[str]:
     if hint in _WORDS:
         return [_WORDS[hint]]
     return [f"the class_path of a {_kind(hint)}"]
+
+
+def _one_of(choices: Iterable[Any]) -> str:
+    names = list(dict.fromkeys(str(choice) for choice in choices))
+    return f"one of {', '.join(names)}" if len(names) > 1 else names[0]
 
 
 def accepts_null(hint: Any) -> bool:
@@ -191,7 +195,8 @@ def _no_class(value: str, reason: str, key: str, hint: Any) -> str:
     except (ImportError, ValueError):
         pass
     why = f" ({reason.partition(';')[0]})" if reason else ""
-    return f"{key} must name a class that can be imported, got {value!r}{why}; {_class(name, paths)}"
+    meant = _class(name, paths)
+    return f"{key} must name a class that can be imported, got {value!r}{why}; {meant}"
 
 
 def _other_class(value: str, key: str, hint: Any) -> str:
@@ -201,8 +206,8 @@ def _other_class(value: str, key: str, hint: Any) -> str:
         except (ValueError, SyntaxError):
             given = value[:80]
         return (
-            f"{key} must be class_path and init_args of a {_kind(_base(hint))}, got {given or value}; "
-            "write class_path: NAME and below it init_args:"
+            f"{key} must be class_path and init_args of a {_kind(_base(hint))}, got "
+            f"{given or value}; write class_path: NAME and below it init_args:"
         )
     return (
         f"{key} must be a {_kind(_base(hint))}, got {value!r}; "

@@ -8,37 +8,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from callbacks.checkpoint_index import CheckpointEntry
 from callbacks.index_rebuild import rebuild_index
-from callbacks.rng import reseed
 from callbacks.run_folder import RunFolder
 from experiments.arguments import OneLineParser
 from experiments.cli import RUN_DIR, GanCLI, quiet_lightning, started_elsewhere
 from experiments.errors import CommandError
-from experiments.fit import is_rank_zero, train
+from experiments.fit import train
+from experiments.forks import Reseeded, Retuned
 from experiments.opening import read_settings
-from gan_modules.engine.game import Game
 from gan_modules.engine.loading import read_checkpoint
-
-
-class Reseeded(Callback):
-    """New random numbers from the fork on: for a run that shall not repeat its parent's path.
-
-    Args:
-        seed: of the forked run.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """After the old states were put back."""
-        assert isinstance(pl_module, Game)
-        reseed(self.seed, trainer.global_rank, pl_module.images_seen)
-        pl_module.noise.load_state_dict({"seed": self.seed, "calls": 0})
 
 
 def main(argv: Sequence[str]) -> int:
@@ -51,9 +32,9 @@ def main(argv: Sequence[str]) -> int:
             print(line, file=sys.stderr)
         print(f"{len(rebuilt['checkpoints'])} checkpoints in {run.path}/index.json")
         return 0
-    entry = choose(run, options.source)
-    settings = read_settings(run)
     forked = bool(options.set) or options.seed is not None or options.source != "last"
+    entry = choose(run, options.source, forked)
+    settings = read_settings(run)
     seed = new_seed(options.seed, settings.get("seed_everything"))
     target = Path(options.out) if options.out else (child_of(run) if forked else run.path)
     if options.out and not forked:
@@ -70,12 +51,15 @@ def main(argv: Sequence[str]) -> int:
     # Processes that the trainer starts run this command again and must find the same folder.
     target = Path(os.environ.get(RUN_DIR) or target)
     quiet_lightning()
-    cli = GanCLI(words, run_dir=target, more_callbacks=[Reseeded(seed)] if seed is not None else [])
+    changes: list[Callback] = [Retuned()] if forked else []
+    changes += [Reseeded(seed)] if seed is not None else []
+    cli = GanCLI(words, run_dir=target, more_callbacks=changes)
     try:
         check_variant(cli, run, entry)
         if not forked:
             return go_on(cli, run, entry)
         assert entry is not None
+        refuse_idle(cli, run, entry)
         parent = {"run": str(run.path), "checkpoint": entry["path"]}
         return train(cli, run.file_of(entry), parent)
     finally:
@@ -110,13 +94,18 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def choose(run: RunFolder, source: str) -> CheckpointEntry | None:
+def choose(run: RunFolder, source: str, forked: bool) -> CheckpointEntry | None:
     """The checkpoint to go on from; None when the run ended before its first one.
+
+    Args:
+        run: its folder.
+        source: which one, in the user's words.
+        forked: a fork needs a checkpoint, while a run that goes on in place may start anew.
 
     Raises:
         ValueError: there is no such checkpoint, or its content is not what was written.
     """
-    if source == "last" and not run.read_index()["checkpoints"]:
+    if source == "last" and not forked and not run.read_index()["checkpoints"]:
         return None
     entry = run.resolve(source)
     run.verify(entry)
@@ -177,6 +166,21 @@ def check_variant(cli: GanCLI, run: RunFolder, entry: CheckpointEntry | None) ->
         )
 
 
+def refuse_idle(cli: GanCLI, run: RunFolder, entry: CheckpointEntry) -> None:
+    """A fork must have something to train.
+
+    Raises:
+        CommandError: the checkpoint has reached the last step of the settings.
+    """
+    limit = cli.trainer.max_steps
+    if 0 < limit <= entry["generator_step"]:
+        raise CommandError(
+            f"trainer.max_steps must be beyond the checkpoint's step {entry['generator_step']}, "
+            f"got {limit}; add --set trainer.max_steps={entry['generator_step'] + limit}, or take "
+            f"an earlier checkpoint of {run.path} with --from"
+        )
+
+
 def go_on(cli: GanCLI, run: RunFolder, entry: CheckpointEntry | None) -> int:
     """In place: what was logged after the checkpoint is trained, and logged, once more."""
     limit = cli.trainer.max_steps
@@ -192,7 +196,6 @@ def go_on(cli: GanCLI, run: RunFolder, entry: CheckpointEntry | None) -> int:
             file=sys.stderr,
         )
         return 0
-    if is_rank_zero():
-        run.rewind(entry["images_seen"] if entry else -1)
+    cli.beginning.prepare = lambda: run.rewind(entry["images_seen"] if entry else -1)
     checkpoint = run.file_of(entry) if entry else None
     return train(cli, checkpoint, in_place=True)

@@ -88,9 +88,18 @@ def check(case: Case, place: Place, server: CommandServer) -> str:
     assert len(errors[0]) <= LONGEST_LINE, errors[0]
     after = snapshot(place.path)
     kept = {name: after.get(name) for name in before} if case.began else after
+    if case.began:
+        assert_whole(place.path / "new")
     assert kept == before, changes(before, after)
     assert hidden(place.cache) == leftovers
     return errors[0]
+
+
+def assert_whole(path: Path) -> None:
+    """A run that failed under way is still a run: its checkpoints are there and can be read."""
+    failed = RunFolder.open(path)
+    for row in failed.read_index()["checkpoints"]:
+        torch.load(failed.verify(row), weights_only=True)
 
 
 def snapshot(folder: Path) -> dict[str, str]:

@@ -20,9 +20,9 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_ring_is_learned_in_500_generator_steps(name: str) -> None:
+def test_three_modes_are_learned_in_500_generator_steps(name: str) -> None:
     torch.manual_seed(0)
-    data = Ring(std=0.1, length=20_000, batch_size=128, seed=0)
+    data = Ring(modes=3, std=0.1, length=20_000, batch_size=128, seed=0)
     cls = gan_modules.GAN if name == "minimax" else getattr(gan_modules, name)
     module = cls(
         MLPGenerator(4, (2,), 64, 2),
@@ -38,4 +38,4 @@ def test_the_ring_is_learned_in_500_generator_steps(name: str) -> None:
     found = count_modes(samples, data.centres, data.std)
     print(name, found)
     # Before training, or for the wrong side, next to nothing lies within 3 std of a mode.
-    assert found.modes == 8 and found.high_quality > 0.3 and found.reverse_kl < 0.2
+    assert found.modes == 3 and found.high_quality > 0.5 and found.reverse_kl < 0.1

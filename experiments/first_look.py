@@ -1,0 +1,93 @@
+"""What is refused before a run folder is made, and how a folder is taken back after a refusal."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from callbacks.run_folder import RunFolder
+from experiments.errors import CommandError, is_user_error
+
+if TYPE_CHECKING:
+    from experiments.cli import GanCLI
+
+
+def look(cli: GanCLI) -> None:
+    """Hold the parts against each other and against a few images, without training.
+
+    Args:
+        cli: parsed and built.
+
+    Raises:
+        CommandError: the optimizers cannot be built, or a batch cannot be parted.
+        ValueError: the data are missing, damaged, too few or of another shape than the networks'.
+    """
+    cli.datamodule.prepare_data()
+    cli.datamodule.setup("fit")
+    name = type(cli.model).__name__
+    try:
+        players = cli.model.players()
+    except ValueError as error:
+        if str(error).startswith(("Player", "players()")):
+            raise
+        raise CommandError(
+            f"{name}: optimizers must be possible, got '{error}'; betas lie in [0, 1), rates are "
+            "positive"
+        ) from error
+    size = getattr(cli.datamodule, "batch_size", 0)
+    for player in players:
+        if size % player.micro_batches:
+            raise CommandError(
+                f"{name}: micro_batches must divide the batch, got {player.micro_batches} for "
+                f"{size} samples per rank; set data.init_args.batch_size to a multiple of it"
+            )
+    preview = getattr(cli.datamodule, "preview", None)
+    if preview is None:
+        return
+    # Networks may draw noise in their layers; training must not see that somebody looked.
+    with torch.random.fork_rng(devices=[]):
+        cli.model.check_batch(preview())
+
+
+@contextmanager
+def taken_back(cli: GanCLI, in_place: bool) -> Iterator[None]:
+    """Undo what was written inside when the run is refused before its first round is over.
+
+    Args:
+        cli: says when it began, and where.
+        in_place: the folder is an old run's, of which only the status is put back.
+    """
+    path = cli.run_dir
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    status = RunFolder(path).read_run()["status"] if in_place else None
+    try:
+        yield
+    except Exception as error:
+        if cli.beginning.began or not is_user_error(error) or type(error).__name__ in _NOT_ITS_OWN:
+            raise
+        if status is not None:
+            RunFolder(path).update_run(status=status)
+        else:
+            _empty(path)
+            for folder in missing:
+                with suppress(OSError):
+                    folder.rmdir()
+        raise
+
+
+# Another process failed: what this one wrote is what there is to look at.
+_NOT_ITS_OWN = ("LostRankError", "LostWorkerError")
+
+
+def _empty(folder: Path) -> None:
+    """Delete what a folder holds; it was new, or empty, a moment ago."""
+    for inside in folder.iterdir() if folder.is_dir() else ():
+        if inside.is_dir() and not inside.is_symlink():
+            shutil.rmtree(inside, ignore_errors=True)
+        else:
+            inside.unlink(missing_ok=True)
