@@ -63,9 +63,12 @@ class Evaluation(Callback):
                 f"Evaluation: every_n_images must be at least 1, got {every_n_images}; null "
                 "evaluates at the end only"
             )
-        if samples < 2:
+        self.settings = ScoreSettings()
+        # A sample's k nearest neighbours are k others.
+        least = 1 + max(balls.k for balls in self.settings.manifolds)
+        if samples < least:
             raise ValueError(
-                f"Evaluation: samples must be at least 2, got {samples}; 2000 is the default"
+                f"Evaluation: samples must be at least {least}, got {samples}; 2000 is the default"
             )
         if max_share is not None and not 0 < max_share <= 1:
             raise ValueError(
@@ -82,7 +85,6 @@ class Evaluation(Callback):
         self.space_name, self.inception_weights = space, inception_weights
         self.seed = seed
         self.max_share = max_share
-        self.settings = ScoreSettings()
         self.last_scores: dict[str, float | None] = {}
         self._space: FeatureSpace | None = None
         self._real: RealStatistics | None = None

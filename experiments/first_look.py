@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from callbacks.durable import write_atomically
 from callbacks.run_folder import RunFolder
 from experiments.errors import CommandError, is_user_error
 
@@ -60,18 +61,19 @@ def taken_back(cli: GanCLI, in_place: bool) -> Iterator[None]:
 
     Args:
         cli: says when it began, and where.
-        in_place: the folder is an old run's, of which only the status is put back.
+        in_place: the folder is an old run's, of which only run.json is put back.
     """
     path = cli.run_dir
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    status = RunFolder(path).read_run()["status"] if in_place else None
+    run = RunFolder(path)
+    record = run.record_path.read_bytes() if in_place else None
     try:
         yield
     except Exception as error:
         if cli.beginning.began or not is_user_error(error) or type(error).__name__ in _NOT_ITS_OWN:
             raise
-        if status is not None:
-            RunFolder(path).update_run(status=status)
+        if record is not None:
+            write_atomically(run.record_path, record)
         else:
             _empty(path)
             for folder in missing:

@@ -55,14 +55,14 @@ def open_run(path: str, which: str, device: str = "auto") -> OpenedRun:
         device: ``auto`` takes a GPU if there is one.
 
     Raises:
-        ValueError: no run folder, no such checkpoint, or one that cannot be read.
+        ValueError: no run folder, no such checkpoint, or one that is damaged or altered.
     """
     run = RunFolder.open(path)
     index = run.read_index()
     if which == "best" and index["best"] is None:
         which = "last"
     entry = run.resolve(which)
-    module = gan_modules.load(run.file_of(entry))
+    module = gan_modules.load(run.verify(entry))
     variant = f"{type(module).__module__}.{type(module).__qualname__}"
     if variant != run.read_run()["variant"]:
         raise CommandError(
@@ -87,7 +87,7 @@ def read_settings(run: RunFolder) -> dict[str, Any]:
         raise CommandError(
             f"{run.config_path} cannot be read ({error.strerror}); {remedy}"
         ) from error
-    except yaml.YAMLError as error:
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         where = " ".join(str(error).split())[:120]
         raise CommandError(f"{run.config_path} is no valid YAML ({where}); {remedy}") from error
     if not isinstance(settings, dict) or not {"model", "data", "trainer"} <= set(settings):
@@ -99,7 +99,7 @@ def build(part: dict[str, Any]) -> Any:
     """An object from ``class_path`` and plain ``init_args``.
 
     Raises:
-        CommandError: the class cannot be imported.
+        CommandError: the class cannot be imported, or has other arguments.
     """
     home, _, name = part["class_path"].rpartition(".")
     try:
@@ -108,7 +108,13 @@ def build(part: dict[str, Any]) -> Any:
         raise CommandError(
             f"class {part['class_path']} cannot be imported ({error}); run where it is installed"
         ) from error
-    return cls(**(part.get("init_args") or {}))
+    try:
+        return cls(**(part.get("init_args") or {}))
+    except TypeError as error:
+        raise CommandError(
+            f"settings of {part['class_path']} in config.yaml must be its own, got {error}; restore "
+            "the file, or run the version of Ganagerie that wrote it"
+        ) from error
 
 
 def default_out(run: RunFolder, name: str) -> Path:

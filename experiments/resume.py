@@ -19,7 +19,7 @@ from experiments.errors import CommandError
 from experiments.fit import train
 from experiments.forks import Reseeded, Retuned
 from experiments.opening import read_settings
-from gan_modules.engine.loading import read_checkpoint
+from gan_modules.engine.loading import read_game_checkpoint
 
 
 def main(argv: Sequence[str]) -> int:
@@ -38,7 +38,8 @@ def main(argv: Sequence[str]) -> int:
     seed = new_seed(options.seed, settings.get("seed_everything"))
     target = Path(options.out) if options.out else (child_of(run) if forked else run.path)
     if options.out and not forked:
-        raise CommandError("--out is for a fork; change something with --set, --seed or --from")
+        raise CommandError(f"--out is for a fork, got {options.out} with nothing changed; change something with "
+            "--set, --seed or --from, or leave it out")
     if forked and not options.out and started_elsewhere():
         raise CommandError(
             "--out must be given when another program starts the processes (torchrun, srun), "
@@ -90,7 +91,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(argv)
     for change in options.set:
         if "=" not in change or change.startswith("-"):
-            raise CommandError(f"--set must be KEY=VALUE, got {change!r}")
+            raise CommandError(
+                f"--set must be KEY=VALUE, got {change!r}; as in --set trainer.max_steps=5000"
+            )
     return options
 
 
@@ -125,7 +128,10 @@ def new_seed(text: str | None, old: object) -> int | None:
     except ValueError:
         number = -1
     if number < 0:
-        raise CommandError(f"--seed must be a number of 0 or more, or +1, got {text!r}")
+        raise CommandError(
+            f"--seed must be a number of 0 or more, or +1, got {text!r}; +1 takes the run's own seed "
+            "plus one"
+        )
     return number
 
 
@@ -146,7 +152,7 @@ def check_variant(cli: GanCLI, run: RunFolder, entry: CheckpointEntry | None) ->
     if entry is None:
         return
     file = run.file_of(entry)
-    content = read_checkpoint(file)
+    content = read_game_checkpoint(file)
     built = f"{type(cli.model).__module__}.{type(cli.model).__qualname__}"
     if content["game"]["class_path"] != built:
         raise CommandError(

@@ -64,15 +64,24 @@ def _forbidden(error: Exception) -> str:
     return words[1].split()[0].strip("`'.,") if len(words) == 2 and words[1].split() else "unknown"
 
 
-def load_module(path: Path, replacements: dict[str, Any]) -> Any:
-    """See :func:`gan_modules.load`."""
+def read_game_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint of one of our modules.
+
+    Raises:
+        ValueError: it is of something else; see also :func:`read_checkpoint`.
+    """
     content = read_checkpoint(path)
     if "game" not in content:
         raise ValueError(
             f"checkpoint must be one of ganagerie, got {path} without its entry 'game'; "
             "pass a file from the checkpoints of a run"
         )
-    class_path = content["game"]["class_path"]
+    return content
+
+
+def load_module(path: Path, replacements: dict[str, Any]) -> Any:
+    """See :func:`gan_modules.load`."""
+    class_path = read_game_checkpoint(path)["game"]["class_path"]
     module_name, _, class_name = class_path.rpartition(".")
     try:
         cls = getattr(importlib.import_module(module_name), class_name)

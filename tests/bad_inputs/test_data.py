@@ -22,9 +22,9 @@ FIT = "fit --config toy.yaml --run_dir new"
 NETWORKS = "gan_modules.networks.dcgan"
 
 
-def trained_on(data: str, channels: int = 3, evaluation: object = None, **init_args: object):
+def trained_on(data: str, *, colours: int = 3, evaluation: object = None, **init_args: object):
     """``bad.yaml``: a small DCGAN on some data."""
-    network = {"size": 32, "channels": channels, "width": 4}
+    network = {"size": 32, "channels": colours, "width": 4}
     return settings(
         model={
             "class_path": "DCGAN",
@@ -283,7 +283,7 @@ SETS = (
         "MNIST5k: size",
         "got 2",
         "set size: 32",
-        make=(trained_on("MNIST5k", channels=1, size=2),),
+        make=(trained_on("MNIST5k", colours=1, size=2),),
     ),
     Case(
         "levels for points",

@@ -77,7 +77,7 @@ def test_sample_i_does_not_depend_on_the_number_of_samples() -> None:
     ("options", "message"),
     [
         ({"every_n_images": 0}, "every_n_images must be at least 1, got 0"),
-        ({"samples": 1}, "samples must be at least 2, got 1"),
+        ({"samples": 1}, "samples must be at least 6, got 1"),
         ({"max_share": 2.0}, r"max_share must lie in \(0, 1\], got 2.0"),
         ({"inception_weights": "/nowhere.pth"}, "must be a file, got /nowhere.pth"),
     ],
