@@ -64,8 +64,7 @@ class Evaluation(Callback):
                 "evaluates at the end only"
             )
         self.settings = ScoreSettings()
-        # A sample's k nearest neighbours are k others.
-        least = 1 + max(balls.k for balls in self.settings.manifolds)
+        least = self.settings.least_samples
         if samples < least:
             raise ValueError(
                 f"Evaluation: samples must be at least {least}, got {samples}; 2000 is the default"

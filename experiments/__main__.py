@@ -5,6 +5,7 @@ Nothing heavy is imported here: ``--help`` and ``list`` answer without torch.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -60,8 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in rest
     rest = [word for word in rest if word != "--debug"]
     if name not in COMMANDS:
+        close = difflib.get_close_matches(name, COMMANDS, n=1)
+        meant = f"did you mean {close[0]}? " if close else ""
         known = ", ".join(COMMANDS)
-        error = errors.CommandError(f"unknown command {name!r}; the commands are {known}")
+        error = errors.CommandError(f"unknown command {name!r}; {meant}the commands are {known}")
         return errors.report(error, debug)
     try:
         return int(importlib.import_module(COMMANDS[name][0]).main(rest))

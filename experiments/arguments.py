@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+import difflib
+import re
+from typing import Any, NoReturn
 
 from experiments.errors import CommandError
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """``argparse`` without the usage text in front of an error."""
+    """``argparse`` without the usage text in front of an error, and without abbreviations.
+
+    An option that is cut short would be taken for another one as soon as a longer name is added.
+    """
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         """Raise what the dispatcher prints.
@@ -17,7 +25,13 @@ class OneLineParser(argparse.ArgumentParser):
         Raises:
             CommandError: always.
         """
-        raise CommandError(f"{self.prog}: {message}; see {self.prog} --help")
+        remedy = f"see {self.prog} --help"
+        if found := re.match(r"unrecognized arguments: (\S+)", message):
+            option = found[1].partition("=")[0]
+            close = difflib.get_close_matches(option, self._option_string_actions, n=1)
+            message = f"{option} is no option"
+            remedy = f"did you mean {close[0]}?" if close else remedy
+        raise CommandError(f"{self.prog}: {message}; {remedy}")
 
 
 def count(text: str) -> int:

@@ -36,7 +36,8 @@ def main(argv: Sequence[str]) -> int:
     if (options.run is None) == (options.real is None and options.fake is None):
         raise CommandError("give a run folder, or --real FOLDER and --fake FOLDER, not both")
     if options.run is None and (options.real is None or options.fake is None):
-        raise CommandError("--real and --fake go together; give both folders")
+        given, other = ("--fake", "--real") if options.real is None else ("--real", "--fake")
+        raise CommandError(f"{given} goes together with {other}, got {given} alone; give both")
     result = of_folders(options) if options.run is None else of_run(options)
     if options.json:
         print(json.dumps(result, allow_nan=False))
@@ -51,6 +52,11 @@ def of_run(options: Any) -> dict[str, Any]:
     data = opened.data()
     space = choose_space(data, options.inception_weights, options.space).to(opened.module.device)
     settings = ScoreSettings.published() if space.comparable_to_literature else ScoreSettings()
+    if options.samples < settings.least_samples:
+        raise CommandError(
+            f"--samples must be at least {settings.least_samples}, got {options.samples}; 5k is the "
+            "default"
+        )
     real = real_statistics(data, space, options.samples, split=options.split, settings=settings)
     bank = draw_bank(opened.module, space, options.samples, options.seed)
     protocol = real.protocol(space, options.samples, weights_judged(opened.module), settings.line())

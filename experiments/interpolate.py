@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from callbacks.durable import replacing
 from callbacks.media import gif
 from datamodules.batches import to_uint8
 from experiments.arguments import OneLineParser, count
 from experiments.errors import CommandError
 from experiments.opening import open_run
-from experiments.sample import write_png
+from experiments.sample import grid_of
 from gan_modules.latents import lerp, slerp
 
 WAYS = {"slerp": slerp, "lerp": lerp}
@@ -35,10 +37,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     options = parser.parse_args(argv)
     if not 0 < options.fps <= 120:
-        raise CommandError(f"--fps must lie in (0, 120], got {options.fps}")
+        raise CommandError(f"--fps must lie in (0, 120], got {options.fps}; 16 is the default")
     suffix = (options.out or Path("a.png")).suffix.lower()
     if suffix not in (".png", ".gif", ".mp4"):
-        raise CommandError(f"--out must end in .png, .gif or .mp4, got {options.out}")
+        raise CommandError(
+            f"--out must end in .png, .gif or .mp4, got {options.out}; the ending says which kind"
+        )
     opened = open_run(options.run, options.checkpoint, options.device)
     out: Path = options.out or opened.run.path / "interpolation.png"
     steps = options.steps or (9 if suffix == ".png" else 32)
@@ -47,18 +51,17 @@ def main(argv: Sequence[str]) -> int:
     walks = walk(ends[: options.walks], ends[options.walks :], steps, options.way)
     images = opened.module.decode(walks.flatten(0, 1)).float().cpu()
     if images.ndim != 4:
-        raise CommandError(f"{options.run} makes points, not images; use ganagerie sample")
+        raise CommandError(
+            f"run must make images, got {options.run}, which makes points; use ganagerie sample"
+        )
     images = images.unflatten(0, (options.walks, steps))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if suffix == ".png":
-        grid = make_grid(images.flatten(0, 1), nrow=steps, padding=2, pad_value=1.0)
-        write_png(grid[: images.shape[2]] if images.shape[2] == 1 else grid, out)
-    else:
-        frames = as_frames(images)
-        if suffix == ".gif":
-            out.write_bytes(gif(frames, options.fps)[0])
+    with replacing(out) as file:
+        if suffix == ".png":
+            grid_of(images.flatten(0, 1), steps).save(file, format="PNG")
+        elif suffix == ".gif":
+            file.write(gif(as_frames(images), options.fps)[0])
         else:
-            write_mp4(frames, out, options.fps)
+            write_mp4(as_frames(images), file, options.fps)
     print(f"{options.walks} walks of {steps} steps ({options.way}): {out}", file=sys.stderr)
     return 0
 
@@ -81,7 +84,7 @@ def as_frames(images: Tensor) -> Tensor:
     return to_uint8(torch.stack(there + there[-2:0:-1]))
 
 
-def write_mp4(frames: Tensor, path: Path, fps: float) -> None:
+def write_mp4(frames: Tensor, file: BinaryIO, fps: float) -> None:
     """Encode ``(T, 3, H, W)`` bytes as H.264; sides are padded to even numbers."""
     from fractions import Fraction
 
@@ -90,7 +93,7 @@ def write_mp4(frames: Tensor, path: Path, fps: float) -> None:
     height, width = (side + side % 2 for side in frames.shape[2:])
     padded = torch.zeros(len(frames), height, width, 3, dtype=torch.uint8)
     padded[:, : frames.shape[2], : frames.shape[3]] = frames.permute(0, 2, 3, 1)
-    with av.open(str(path), "w") as container:
+    with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for frame in padded.numpy():

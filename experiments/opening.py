@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -36,12 +39,18 @@ class OpenedRun:
         """The run's data module, set up.
 
         Raises:
-            CommandError: its class cannot be imported.
+            CommandError: its class cannot be imported, or the data have another shape now.
             ValueError: the data refuse, for example because a folder is gone.
         """
         data = build(self.settings["data"])
         data.prepare_data()
         data.setup("fit")
+        made = list(self.module.sample(1, generator=torch.Generator().manual_seed(0)).shape[1:])
+        if made != list(data.image_shape):
+            raise CommandError(
+                f"data of {self.run.path} must have the shape {made} of its generator, got "
+                f"{list(data.image_shape)}; they have changed since it was trained, restore them"
+            )
         return data
 
 
@@ -69,9 +78,47 @@ def open_run(path: str, which: str, device: str = "auto") -> OpenedRun:
             f"checkpoint {run.file_of(entry)} is of {variant}, but the run {run.path} is of "
             f"{run.read_run()['variant']}; the files of two runs are mixed, use their own folders"
         )
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return OpenedRun(run, entry, module.to(device), read_settings(run))
+    return OpenedRun(run, entry, module.to(choose_device(device)), read_settings(run))
+
+
+def choose_device(name: str) -> torch.device:
+    """A device of this machine.
+
+    Args:
+        name: ``auto`` takes a GPU if there is one.
+
+    Raises:
+        CommandError: there is no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        # Names of devices that this build of torch knows are not yet devices.
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = shorten(" ".join(str(error).split()), 100, placeholder=" ...")
+        raise CommandError(
+            f"--device must be auto, cpu or a GPU of this machine, got {name!r} ({reason}); "
+            "'ganagerie doctor' shows what there is"
+        ) from error
+    return device
+
+
+@contextmanager
+def writing_to(out: Path) -> Iterator[None]:
+    """Say in one line where a command could not write.
+
+    Raises:
+        CommandError: the disk refuses.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise CommandError(
+            f"--out must be a place that can be written, got {out} "
+            f"({(error.strerror or str(error)).lower()}); choose another one, or free space there"
+        ) from error
 
 
 def read_settings(run: RunFolder) -> dict[str, Any]:

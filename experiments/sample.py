@@ -13,7 +13,7 @@ from torchvision.utils import make_grid
 from callbacks.media import picture
 from experiments.arguments import OneLineParser, count
 from experiments.errors import CommandError
-from experiments.opening import open_run
+from experiments.opening import open_run, writing_to
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     opened = open_run(options.run, options.checkpoint, options.device)
     out: Path = options.out or opened.run.path / "samples"
     if out.exists() and not out.is_dir():
-        raise CommandError(f"--out must be a folder, {out} is a file; choose another name")
+        raise CommandError(f"--out must be a folder, got {out}, a file; choose another name")
     own = torch.Generator().manual_seed(options.seed)
     drawn, left = [], options.n
     while left > 0:
@@ -38,22 +38,35 @@ def main(argv: Sequence[str]) -> int:
         z = torch.cat([opened.module.draw_latents(1, generator=own) for _ in range(min(left, 256))])
         drawn.append(opened.module.decode(z).float().cpu())
         left -= len(z)
-    images = torch.cat(drawn)
-    out.mkdir(parents=True, exist_ok=True)
-    if images.ndim == 2:
-        file = out / "points.csv"
-        file.write_text("x,y\n" + "".join(f"{x:.6g},{y:.6g}\n" for x, y in images.tolist()))
-        print(f"{len(images)} points of {opened.entry['path']}: {file}", file=sys.stderr)
-        return 0
-    for number, image in enumerate(images):
-        write_png(image, out / f"{number:06d}.png")
-    grid = make_grid(images[:256], nrow=options.columns, padding=2, pad_value=1.0)
-    write_png(grid[: images.shape[1]] if images.shape[1] == 1 else grid, out / "grid.png")
-    print(f"{len(images)} images of {opened.entry['path']}: {out}", file=sys.stderr)
+    with writing_to(out):
+        written = write(torch.cat(drawn), out, options.columns)
+    print(f"{written} of {opened.entry['path']}: {out}", file=sys.stderr)
     return 0
 
 
-def write_png(image: torch.Tensor, path: Path) -> None:
-    """Write one image ``(C, H, W)`` in [-1, 1]."""
-    shown: Image.Image = picture(image)
-    shown.save(path)
+def write(drawn: torch.Tensor, out: Path, columns: int) -> str:
+    """Write one PNG an image and ``grid.png``, or ``points.csv``.
+
+    Args:
+        drawn: images ``(N, C, H, W)`` in [-1, 1], or points ``(N, 2)``.
+        out: the folder, made when missing.
+        columns: of the grid.
+
+    Returns:
+        What was written, in words.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    if drawn.ndim == 2:
+        rows = "".join(f"{x:.6g},{y:.6g}\n" for x, y in drawn.tolist())
+        (out / "points.csv").write_text(f"x,y\n{rows}")
+        return f"{len(drawn)} points"
+    for number, image in enumerate(drawn):
+        picture(image).save(out / f"{number:06d}.png")
+    grid_of(drawn[:256], columns).save(out / "grid.png")
+    return f"{len(drawn)} images"
+
+
+def grid_of(images: torch.Tensor, columns: int) -> Image.Image:
+    """Images ``(N, C, H, W)`` in [-1, 1] side by side, grey where they are grey."""
+    grid = make_grid(images, nrow=columns, padding=2, pad_value=1.0)
+    return picture(grid[: images.shape[1]] if images.shape[1] == 1 else grid)

@@ -5,7 +5,7 @@ Read this file and the paper's own; ``engine/`` holds what runs underneath.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
@@ -78,16 +78,14 @@ class AdversarialModule(Game):
         self.regularizers = list(regularizers or [])
         checks.check_networks(self, generator, discriminator)
         checks.check_regularizers(self, discriminator, objective, self.regularizers)
-        checks.check_numbers(
+        checks.check_positive(
             self,
-            positive={
-                "discriminator_steps": discriminator_steps,
-                "generator_lr": generator_lr,
-                "discriminator_lr": discriminator_lr,
-                "micro_batches": micro_batches,
-                "ema_half_life_images": ema_half_life_images,
-                "ema_rampup": ema_rampup,
-            },
+            discriminator_steps=discriminator_steps,
+            generator_lr=generator_lr,
+            discriminator_lr=discriminator_lr,
+            micro_batches=micro_batches,
+            ema_half_life_images=ema_half_life_images,
+            ema_rampup=ema_rampup,
         )
         checks.check_decay(self, lr_decay)
         self.generator, self.discriminator, self.objective = generator, discriminator, objective
@@ -105,20 +103,10 @@ class AdversarialModule(Game):
 
     def players(self) -> tuple[Player, ...]:
         """The discriminator and the generator, each with its rate, decay and clipping."""
-        discriminator = self.player(
-            "discriminator",
-            self.discriminator.parameters(),
-            self.discriminator_lr,
-            clip_norm=self.discriminator_clip_norm,
-            steps_per_round=self.discriminator_steps,
+        return (
+            self.player("discriminator", self.discriminator, self.discriminator_steps),
+            self.player("generator", self.generator),
         )
-        generator = self.player(
-            "generator",
-            self.generator.parameters(),
-            self.generator_lr,
-            clip_norm=self.generator_clip_norm,
-        )
-        return discriminator, generator
 
     def schedule(self) -> tuple[Stage, ...]:
         """D in every round, G in the last of ``discriminator_steps`` rounds."""
@@ -174,26 +162,18 @@ class AdversarialModule(Game):
         z = draw(n, self.latent_dim, device=self.device, dtype=self.float_dtype)
         return z if self.latent == "normal" else 2.0 * z - 1.0
 
-    def player(
-        self,
-        name: str,
-        parameters: Iterable[nn.Parameter],
-        lr: float,
-        clip_norm: float | None = None,
-        steps_per_round: int = 1,
-    ) -> Player:
-        """A player with this module's optimizer, decay and micro-batches.
+    def player(self, name: str, network: nn.Module, steps_per_round: int = 1) -> Player:
+        """A player with this module's optimizer, ``<name>_lr``, decay and ``<name>_clip_norm``.
 
         Args:
             name: the key of its losses and statistics.
-            parameters: what it moves; frozen ones are left out.
-            lr: learning rate.
-            clip_norm: gradient norm limit; None is off.
+            network: what it moves; frozen parameters are left out.
             steps_per_round: its steps per G step, by which the decay is stretched.
         """
-        trainable = [p for p in parameters if p.requires_grad]
-        optimizer = self.optimizer(trainable, lr)
+        trainable = [p for p in network.parameters() if p.requires_grad]
+        optimizer = self.optimizer(trainable, getattr(self, f"{name}_lr"))
         decay = self.lr_decay and linear_decay(optimizer, self.lr_decay, steps_per_round)
+        clip_norm = getattr(self, f"{name}_clip_norm")
         return Player(name, trainable, optimizer, decay, clip_norm, self.micro_batches)
 
     def player_stepped(self, name: str) -> None:

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
 from PIL import Image
 
+from callbacks.run_folder import RunFolder
 from tests.command_server import CommandServer
 
 TOY = Path(__file__).parent / "toy.yaml"

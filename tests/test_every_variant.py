@@ -105,7 +105,7 @@ def test_its_file_names_its_paper_and_its_config_exists(row: gan_modules.Variant
     path = ROOT / "gan_modules" / f"{row.module.replace('.', '/')}.py"
     head = path.read_text().split('"""')[1]
     assert f"arXiv:{row.arxiv}" in head and len(path.read_text().splitlines()) <= 150
-    assert re.match(r"\w+( \w+)*: .+", head.splitlines()[0])
+    assert re.match(r"[\w-]+( [\w-]+)*: .+", head.splitlines()[0])
     assert (ROOT / "experiments" / "configs" / row.config).is_file()
     assert row.arxiv in (getattr(gan_modules, row.name).__doc__ + head)
 

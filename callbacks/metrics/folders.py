@@ -137,6 +137,12 @@ def score_folders(
     chosen = ScoreSettings.published() if settings is None else settings
     # Both listings first: a wrong path shall not cost the features of the other folder.
     real_files, fake_files = image_files(real_dir), image_files(fake_dir)
+    for folder, files in ((real_dir, real_files), (fake_dir, fake_files)):
+        if len(files) < chosen.least_samples:
+            raise ValueError(
+                f"score_folders: folder must hold at least {chosen.least_samples} images, got "
+                f"{len(files)} in {folder}; add images, thousands for scores that mean something"
+            )
     real, fingerprint, real_sizes = _bank_of(real_files, space)
     fake, _, fake_sizes = _bank_of(fake_files, space)
     statistics = RealStatistics.of(

@@ -102,7 +102,8 @@ def _load(path: Path) -> tuple[str, nn.Module]:
         # torch-fidelity itself would unpickle anything; a weights file holds tensors only.
         torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # Not all of torch's words: they go on to advise loading the file with its code.
+        reason = " ".join(str(error).split()).partition(".")[0] or type(error).__name__
         raise ValueError(
             f"InceptionSpace: weights must be a file of tensors, got {path} ({reason}); {remedy}"
         ) from error
@@ -117,7 +118,7 @@ def _load(path: Path) -> tuple[str, nn.Module]:
                 feature_extractor_weights_path=str(path),
             )
     except (RuntimeError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:120]
         raise ValueError(
             f"InceptionSpace: weights must have the layout of the published file, got {path} "
             f"({reason}); {remedy}"

@@ -49,6 +49,11 @@ class ScoreSettings:
             balanced=False,
         )
 
+    @property
+    def least_samples(self) -> int:
+        """The fewest samples that can be scored: the k nearest neighbours of one are k others."""
+        return 1 + max((balls.k for balls in self.manifolds), default=1)
+
     def line(self) -> str:
         """Return all settings as one line for the protocol."""
         values = asdict(self)

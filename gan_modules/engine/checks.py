@@ -97,13 +97,13 @@ def has_spectral_norm(network: nn.Module) -> bool:
     return any("_SpectralNorm" in type(module).__name__ for module in network.modules())
 
 
-def check_numbers(owner: nn.Module, positive: Mapping[str, float | None]) -> None:
+def check_positive(owner: nn.Module, **numbers: float | None) -> None:
     """Each number is None or positive.
 
     Raises:
         ValueError: naming the argument and the value.
     """
-    for name, value in positive.items():
+    for name, value in numbers.items():
         if value is not None and not value > 0:
             raise ValueError(
                 f"{_name(owner)}: {name} must be positive, got {value}; give a number above 0"

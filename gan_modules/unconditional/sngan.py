@@ -48,8 +48,8 @@ class SNGAN(AdversarialModule):
     ) -> None:
         if not has_spectral_norm(discriminator):
             raise ValueError(
-                f"SNGAN: discriminator must be spectrally normalised, {type(discriminator).__name__} "
-                "has no such layer; give it normalization: spectral"
+                "SNGAN: discriminator must be spectrally normalised, "
+                f"{type(discriminator).__name__} has no such layer; give it normalization: spectral"
             )
         super().__init__(
             generator,
