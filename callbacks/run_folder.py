@@ -198,10 +198,11 @@ class RunFolder(CheckpointFolder):
         Raises:
             ValueError: it is a file, a run already, or holds other files.
         """
-        if self.path.exists() and not self.path.is_dir():
+        there = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
+        if not there.is_dir():
             raise ValueError(
-                f"RunFolder: path must be a new or empty folder, got {self.path}, which is a file; "
-                "choose another name"
+                f"RunFolder: path must be a new or empty folder, got {self.path}, where {there} is "
+                "a file; choose another name"
             )
         if self.path.exists() and any(self.path.iterdir()):
             what = "a run in it" if self.record_path.exists() else "files in it"

@@ -30,7 +30,8 @@ class OneLineParser(argparse.ArgumentParser):
             option = found[1].partition("=")[0]
             close = difflib.get_close_matches(option, self._option_string_actions, n=1)
             message = f"{option} is no option"
-            remedy = f"did you mean {close[0]}?" if close else remedy
+            names = [name for name in self._option_string_actions if name.startswith("--")]
+            remedy = f"did you mean {close[0]}?" if close else f"there is {', '.join(names)}"
         raise CommandError(f"{self.prog}: {message}; {remedy}")
 
 

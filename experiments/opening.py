@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,14 +108,20 @@ def choose_device(name: str) -> torch.device:
 
 @contextmanager
 def writing_to(out: Path) -> Iterator[None]:
-    """Say in one line where a command could not write.
+    """Say in one line where a command could not write, and leave no half of its work there.
+
+    Args:
+        out: a folder; one that was there before is left as it is.
 
     Raises:
         CommandError: the disk refuses.
     """
+    new = not out.exists()
     try:
         yield
     except OSError as error:
+        if new:
+            shutil.rmtree(out, ignore_errors=True)
         raise CommandError(
             f"--out must be a place that can be written, got {out} "
             f"({(error.strerror or str(error)).lower()}); choose another one, or free space there"

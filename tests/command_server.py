@@ -7,6 +7,7 @@ with its own files for output, and can be killed like any process. The server's 
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+FILE_LIMIT = "COMMAND_FILE_LIMIT"
+"""Environment of a command: the bytes that one file may have, as under a quota."""
 
 
 class Command:
@@ -172,6 +175,8 @@ def _child(request: dict[str, Any]) -> None:
         sys.stdout = os.fdopen(1, "w", closefd=False)
         sys.stderr = os.fdopen(2, "w", closefd=False, buffering=1)
         os.environ.update(request["env"])
+        if limit := os.environ.get(FILE_LIMIT):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
         os.chdir(request["cwd"])
         sys.argv = ["ganagerie", *request["argv"]]
         code = main(request["argv"])

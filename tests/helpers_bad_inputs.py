@@ -10,12 +10,14 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 import yaml
 from PIL import Image
@@ -59,6 +61,8 @@ class Case:
         make: brings the situation about.
         env: more environment.
         began: training had begun: other lines may come first, and the run's folder stays.
+        new: the folder of the new run.
+        cwd: working directory of the command, below that of the case.
     """
 
     id: str
@@ -69,6 +73,8 @@ class Case:
     make: tuple[Make, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     began: bool = False
+    new: str = "new"
+    cwd: str = "."
 
 
 def check(case: Case, place: Place, server: CommandServer) -> str:
@@ -77,7 +83,7 @@ def check(case: Case, place: Place, server: CommandServer) -> str:
         make(place)
     before, leftovers = snapshot(place.path), hidden(place.cache)
     env = {"GANAGERIE_CACHE": str(place.cache), **dict(case.env)}
-    code, output = server.run(*shlex.split(case.argv), env=env, cwd=place.path)
+    code, output = server.run(*shlex.split(case.argv), env=env, cwd=place.path / case.cwd)
     assert code == 2, f"exit code {code}\n{output}"
     assert "Traceback" not in output
     lines = output.splitlines()
@@ -91,7 +97,7 @@ def check(case: Case, place: Place, server: CommandServer) -> str:
     after = snapshot(place.path)
     kept = {name: after.get(name) for name in before} if case.began else after
     if case.began:
-        assert_whole(place.path / "new")
+        assert_whole(place.path / case.new)
     assert kept == before, changes(before, after)
     assert hidden(place.cache) == leftovers
     return errors[0]
@@ -152,6 +158,28 @@ def settings(**changes: Any) -> Make:
 
 
 DROPPED = object()
+
+
+def trained_on(
+    data: str, *, colours: int = 3, evaluation: object = None, **init_args: object
+) -> Make:
+    """Write ``bad.yaml``: a small DCGAN on some data."""
+    dcgan = "gan_modules.networks.dcgan"
+    network = {"size": 32, "channels": colours, "width": 4}
+    return settings(
+        model={
+            "class_path": "DCGAN",
+            "init_args": {
+                "generator": {"class_path": f"{dcgan}.DCGANGenerator", "init_args": network},
+                "discriminator": {
+                    "class_path": f"{dcgan}.DCGANDiscriminator",
+                    "init_args": network,
+                },
+            },
+        },
+        data={"class_path": data, "init_args": {"batch_size": 8, **init_args}},
+        evaluation=evaluation or {"samples": 12},
+    )
 
 
 def text_file(name: str, content: str | bytes) -> Make:
@@ -227,6 +255,34 @@ def edited(name: str, change: Callable[[Any], None]) -> Make:
         path.write_text(json.dumps(content))
 
     return make
+
+
+def disk(name: str, size: str = "1m", free: int | None = None, options: str = "rw") -> Make:
+    """Mount a small disk, filled up to ``free`` bytes; the ``place`` fixture takes it away again.
+
+    The tests that need one are skipped where nobody may mount.
+    """
+
+    def make(place: Place) -> None:
+        where = place.path / name
+        where.mkdir()
+        words = ["mount", "-t", "tmpfs", "-o", f"size={size},{options}", "tmpfs", str(where)]
+        try:
+            done = subprocess.run(words, capture_output=True, text=True)
+        except FileNotFoundError:
+            pytest.skip("no program called mount here")
+        if done.returncode:
+            pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+        if free is not None:
+            fill(where, free)
+
+    return make
+
+
+def fill(folder: Path, free: int) -> None:
+    """Leave so many bytes of a disk."""
+    ballast = shutil.disk_usage(folder).free - free
+    (folder / "ballast").write_bytes(b"x" * ballast)
 
 
 def half(data: bytes) -> bytes:

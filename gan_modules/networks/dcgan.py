@@ -9,6 +9,8 @@ stands a linear layer: the same map as a 4x4 convolution there, and faster.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from gan_modules.networks.blocks import (
@@ -16,6 +18,7 @@ from gan_modules.networks.blocks import (
     Normalization,
     initialize_normal,
     normalization_layer,
+    spectral,
 )
 from gan_modules.networks.checks import require_choice, require_positive, require_shape
 
@@ -88,7 +91,8 @@ class DCGANDiscriminator(nn.Module):
         width: maps after the first layer; each stage doubles it.
         normalization: after every layer but the first and the last; the paper's is ``"batch"``,
             which no per-sample gradient penalty allows; ``"layer"`` is the substitute of
-            arXiv:1704.00028, section 4.
+            arXiv:1704.00028, section 4. ``"spectral"`` divides every layer's weight by its
+            spectral norm instead (arXiv:1802.05957).
 
     Raises:
         ValueError: for another size or normalisation, or a count that is not positive.
@@ -99,13 +103,14 @@ class DCGANDiscriminator(nn.Module):
         size: int = 64,
         channels: int = 3,
         width: int = 64,
-        normalization: Normalization = "batch",
+        normalization: Normalization | Literal["spectral"] = "batch",
     ) -> None:
         super().__init__()
         name = type(self).__name__
         require_choice(name, "size", size, _SIZES)
-        require_choice(name, "normalization", normalization, NORMALIZATIONS)
+        require_choice(name, "normalization", normalization, (*NORMALIZATIONS, "spectral"))
         require_positive(name, channels=channels, width=width)
+        between: Normalization = "none" if normalization == "spectral" else normalization
         self.image_shape = (channels, size, size)
         layers: list[nn.Module] = [
             nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),
@@ -114,14 +119,18 @@ class DCGANDiscriminator(nn.Module):
         maps = width
         while maps < width * size // 8:
             layers += [
-                nn.Conv2d(maps, maps * 2, 4, stride=2, padding=1, bias=normalization == "none"),
-                normalization_layer(normalization, maps * 2),
+                nn.Conv2d(maps, maps * 2, 4, stride=2, padding=1, bias=between == "none"),
+                normalization_layer(between, maps * 2),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
             maps *= 2
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.head = nn.Linear(maps * 4 * 4, 1, bias=False)
         initialize_normal(self)
+        if normalization == "spectral":
+            for layer in (*self.layers, self.head):
+                if isinstance(layer, (nn.Conv2d, nn.Linear)):
+                    spectral(layer)
 
     def features(self, x: Tensor) -> Tensor:
         """The last maps, flattened: ``(N, width * size * 2)``."""

@@ -1,6 +1,8 @@
 """Runs that cases copy and damage, trained once, and a folder for each case."""
 
 import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,9 +36,10 @@ def trained(
     cache = root / "cache"
     (root / "images.yaml").write_text(IMAGES)
     pictures()(Place(root, {}, cache))
-    toy = ["--config", TOY, "--trainer.max_steps", "30"]
-    unevaluated = [*toy, "--evaluation.every_n_images=null", "--checkpointing.every_n_images=160"]
-    words = {"toy": toy, "images": ["--config", "images.yaml"]}
+    words = {
+        "toy": ["--config", TOY, "--trainer.max_steps", "30"],
+        "images": ["--config", "images.yaml"],
+    }
     for name, options in words.items():
         code, output = server.run(
             "fit", *options, "--run_dir", root / name, env={"GANAGERIE_CACHE": str(cache)}, cwd=root
@@ -46,7 +49,11 @@ def trained(
 
 
 @pytest.fixture
-def place(trained: tuple[dict[str, Path], Path], tmp_path: Path) -> Place:
+def place(trained: tuple[dict[str, Path], Path], tmp_path: Path) -> Iterator[Place]:
     runs, cache = trained
     shutil.copy(TOY, tmp_path / "toy.yaml")
-    return Place(tmp_path, runs, cache)
+    yield Place(tmp_path, runs, cache)
+    mounts = Path("/proc/mounts")
+    for line in mounts.read_text().splitlines() if mounts.exists() else ():
+        if (mounted := line.split()[1]).startswith(str(tmp_path)):
+            subprocess.run(["umount", mounted], check=True)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from tests.command_server import CommandServer
 from tests.helpers_bad_inputs import (
     Case,
@@ -13,32 +14,12 @@ from tests.helpers_bad_inputs import (
     half,
     pictures,
     run,
-    settings,
     text_file,
+    trained_on,
 )
 
 BAD = "fit --config bad.yaml --run_dir new"
 FIT = "fit --config toy.yaml --run_dir new"
-NETWORKS = "gan_modules.networks.dcgan"
-
-
-def trained_on(data: str, *, colours: int = 3, evaluation: object = None, **init_args: object):
-    """``bad.yaml``: a small DCGAN on some data."""
-    network = {"size": 32, "channels": colours, "width": 4}
-    return settings(
-        model={
-            "class_path": "DCGAN",
-            "init_args": {
-                "generator": {"class_path": f"{NETWORKS}.DCGANGenerator", "init_args": network},
-                "discriminator": {
-                    "class_path": f"{NETWORKS}.DCGANDiscriminator",
-                    "init_args": network,
-                },
-            },
-        },
-        data={"class_path": data, "init_args": {"batch_size": 8, **init_args}},
-        evaluation=evaluation or {"samples": 12},
-    )
 
 
 def of_folder(**init_args: object):
@@ -197,7 +178,7 @@ FOLDERS = (
         "floats beyond the range",
         BAD,
         "ImageFolder: float_range",
-        r"255",
+        "got '-1 to 5",
         "set float_range",
         make=(
             array(

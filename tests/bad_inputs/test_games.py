@@ -1,6 +1,7 @@
 """Parts that do not go together, and training that goes wrong."""
 
 import pytest
+
 from tests.command_server import CommandServer
 from tests.helpers_bad_inputs import Case, Place, check, pictures, run, settings
 

@@ -85,3 +85,16 @@ def test_normalisation_can_be_exchanged_and_a_bias_takes_its_place_when_left_out
 def test_arguments_out_of_range_are_refused(build: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_spectral_discriminator_has_no_layer_steeper_than_one() -> None:
+    network = DCGANDiscriminator(32, 1, 4, "spectral").double().train()
+    for _ in range(100):
+        network(torch.randn(2, 1, 32, 32, dtype=torch.float64))
+    network.eval()
+    layers = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    assert len(layers) == 4
+    for layer in layers:
+        largest = torch.linalg.matrix_norm(layer.weight.flatten(1), 2)
+        torch.testing.assert_close(largest, torch.ones_like(largest), rtol=1e-4, atol=0)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in network.modules())
