@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ from gan_modules.engine.game import Game
 from gan_modules.engine.precision import PerPlayerMixedPrecision
 
 RUN_DIR = "GANAGERIE_RUN_DIR"
+_MACHINE = ("accelerator", "devices", "num_nodes", "strategy", "precision")
 
 
 @dataclass
@@ -213,14 +215,19 @@ def built_badly(error: Exception) -> Exception:
 
 
 def trainer_refuses(error: Exception, trainer: Any) -> CommandError:
-    """Lightning's refusal of a machine's or a strategy's name, with what was asked for."""
-    names = ("accelerator", "devices", "num_nodes", "strategy", "precision")
-    asked = ", ".join(f"{name} {trainer.get(name)}" for name in names if trainer.get(name))
+    """Lightning's refusal, with the settings that it speaks of, or those that name the machine."""
     reason = " ".join(str(error).split()).partition(" Example choices")[0]
+    names = [name for name in vars(trainer) if re.search(rf"\b{name}\b", reason)]
+    remedy = "correct it, or leave it out for its default"
+    if not names or set(names) & set(_MACHINE):
+        names = names or [name for name in _MACHINE if trainer.get(name)]
+        remedy = (
+            "accelerator may be auto, cpu or gpu, devices auto or a number from 1; 'ganagerie "
+            "doctor' shows what there is"
+        )
+    asked = ", ".join(f"trainer.{name} {trainer.get(name)}" for name in names)
     return CommandError(
-        f"trainer: settings must suit this machine, got {asked} ({shorten(reason, 160)}); strategy "
-        "may be auto or gan_ddp, devices auto or a number from 1, accelerator auto, cpu or gpu; "
-        "'ganagerie doctor' shows what there is"
+        f"trainer settings must be possible here, got {asked} ({shorten(reason, 160)}); {remedy}"
     )
 
 

@@ -64,7 +64,8 @@ def memory_line(error: BaseException) -> str | None:
         amount = f"{int(found[1]) / 1e9:.3g} GB" if found else "more"
         where = "this machine's memory"
     elif isinstance(error, MemoryError):
-        amount, where = text or "more", "this machine's memory"
+        found = re.search(r"allocate ([\d.]+ \w+)", text)
+        amount, where = found[1] if found else "more", "this machine's memory"
     else:
         return None
     return (

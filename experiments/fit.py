@@ -64,6 +64,11 @@ def _fit(cli: GanCLI, run: RunFolder, checkpoint: Path | None) -> int:
         cli.trainer.fit(
             cli.model, datamodule=cli.datamodule, ckpt_path=checkpoint, weights_only=True
         )
+        if checkpoint is None and not cli.beginning.began and not cli.preemption.preempted:
+            raise errors.CommandError(
+                "trainer settings must leave time for a round, got none played; raise "
+                "trainer.max_time, or leave it out"
+            )
         status = "stopped" if cli.preemption.preempted else "finished"
     except RuntimeError as error:
         raise _explained(error, run) from error

@@ -68,6 +68,8 @@ def explain(message: str, parser: ArgumentParser) -> str:
             return _required(found[1], key, owner)
         elif found := _NO_CLASS.match(line):
             return _no_class(found[1], "", key, hint)
+        elif key and "object has no attribute 'keys'" in line:
+            return f"{key}.init_args must be settings, got {line.split()[0]}; leave it out"
         elif key and _NO_IMPORT.search(line):
             return _no_class(owner or _value(lines[number:]), line, key, hint)
         elif found := _OTHER_CLASS.search(line):

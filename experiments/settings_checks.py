@@ -21,8 +21,12 @@ _REPLACED = {
     "logger": "loggers.wandb and loggers.tensorboard",
     "fast_dev_run": "trainer.max_steps: 2",
     "overfit_batches": "a small data set, as data.init_args.length or folder",
+    "enable_checkpointing": "checkpointing.every_n_images: null",
     "barebones": "sample_grid, evaluation and checkpointing, whose every_n_images may be null",
 }
+_HARMLESS = {"logger": False, "gradient_clip_val": 0, "enable_checkpointing": True}
+# Others wrap the module, or start its processes in ways that a game does not survive.
+_STRATEGIES = ("auto", "gan_ddp", "ddp_find_unused_parameters_true")
 _MOST_SEED = 2**32 - 1
 _COUNTS = ("max_steps", "max_epochs", "limit_train_batches", "log_every_n_steps")
 
@@ -45,7 +49,8 @@ def locate_configs(argv: Sequence[str]) -> list[str]:
         if not path.exists():
             path = ROOT / given
         if not path.is_file():
-            wrong = "is a folder, not a file" if path.is_dir() else "does not exist"
+            wrong = "is a folder" if path.is_dir() else "is no plain file"
+            wrong = wrong if path.exists() else "does not exist"
             raise CommandError(
                 f"config file {given} {wrong}; 'ganagerie list' names those that ship"
             )
@@ -153,13 +158,22 @@ def _refuse_nulls_inside(key: str, value: Any) -> None:
 
 def _refuse_trainer(trainer: Namespace, options: Mapping[str, tuple[Any, Any]]) -> None:
     for name in _COUNTS:
-        if trainer.get(name) == 0:
+        value = trainer.get(name)
+        # Lightning's -1 stands for a run without that end.
+        endless = value == -1 and name in ("max_steps", "max_epochs")
+        if value is not None and value <= 0 and not endless:
             raise CommandError(
-                f"trainer.{name} must be at least 1, got 0: nothing would be trained or logged; "
+                f"trainer.{name} must be above 0, got {value}: nothing would be trained or logged; "
                 "leave it out for its default"
             )
     for name, instead in _REPLACED.items():
-        if trainer.get(name) not in (options[f"trainer.{name}"][1], None, False):
+        if trainer.get(name) not in (options[f"trainer.{name}"][1], _HARMLESS.get(name)):
             raise CommandError(
                 f"trainer.{name} must be left out, got {trainer.get(name)}; use {instead} instead"
             )
+    strategy = trainer.get("strategy")
+    if isinstance(strategy, str) and strategy not in _STRATEGIES:
+        raise CommandError(
+            f"trainer.strategy must be one of {', '.join(_STRATEGIES)}, got {strategy!r}; set "
+            "trainer.strategy: gan_ddp, under which only the acting player's gradients are reduced"
+        )
