@@ -57,7 +57,7 @@ class Checkpointing(Checkpoint):
         self.every_n_images = every_n_images
         self.keep = Retention(keep_last, keep_best, monitor, mode)
         self._images_seen = 0
-        self._in_batch = False
+        self._in_batch = self._warned = False
         self._request: _Request | None = None
         self._saved: tuple[int, int] | None = None
 
@@ -152,11 +152,25 @@ class Checkpointing(Checkpoint):
         request.reasons.extend(reasons)
         if scores is not None:
             request.scores, request.protocol = finite_or_none(scores), dict(protocol or {})
+            self._warn_of_monitor(trainer, scores)
         request.state = request.state if state is None else state
         if self._in_batch:
             self._request = request
         else:
             self._write(trainer, request)
+
+    def _warn_of_monitor(self, trainer: pl.Trainer, scores: Mapping[str, float | None]) -> None:
+        """Say once that the monitor is never measured; the run goes on, its last ones are kept."""
+        monitor = self.keep.monitor
+        if monitor is None or monitor in scores or self._warned or not trainer.is_global_zero:
+            return
+        self._warned = True
+        log.warning(
+            "Checkpointing: monitor must be a score of the evaluation, got '%s', so no checkpoint "
+            "is the best; set checkpointing.monitor to one of %s",
+            monitor,
+            ", ".join(scores),
+        )
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]

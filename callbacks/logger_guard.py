@@ -16,9 +16,9 @@ log = logging.getLogger(__name__)
 def attempt(logger: Any, kind: str, action: Callable[[], Any]) -> bool:
     """Send something to a logger, and live with it when that fails.
 
-    The first failure of each kind is reported in one line. After three failures in a row of one
-    kind, that kind is not tried again with this logger, because a service that is gone may make
-    each attempt wait.
+    Each cause is reported once, in one line: a service that is gone fails for numbers, images and
+    the end of the run alike. After three failures in a row of one kind, that kind is not tried
+    again with this logger, because a service that is gone may make each attempt wait.
 
     Args:
         logger: the logger; failures are counted per logger.
@@ -37,13 +37,14 @@ def attempt(logger: Any, kind: str, action: Callable[[], Any]) -> bool:
     except Exception as error:
         failures[kind] = count + 1
         reported = _reported.setdefault(logger, set())
-        if kind not in reported:
-            reported.add(kind)
+        cause = one_line(error)
+        if cause not in reported:
+            reported.add(cause)
             log.warning(
                 "%s: %s not sent (%s); training goes on, and the run folder has everything",
                 type(logger).__name__,
                 kind,
-                one_line(error),
+                cause,
             )
         return False
     failures[kind] = 0

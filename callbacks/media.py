@@ -178,6 +178,9 @@ def _to_tensorboard(
             width=size[0], height=size[1], colorspace=3, encoded_image_string=data
         )
         summary = Summary(value=[Summary.Value(tag=key, image=image)])
-        logger.experiment._get_file_writer().add_summary(summary, images_seen)
+        writer = logger.experiment._get_file_writer()
+        # Nothing where the writer could not be opened, which has been told already.
+        if writer is not None:
+            writer.add_summary(summary, images_seen)
 
     attempt(logger, "media", send)

@@ -149,8 +149,11 @@ class RunFolder(CheckpointFolder):
         parent: Mapping[str, str] | None = None,
         attribution: str = "",
         world_size: int = 1,
+        config: str = "",
     ) -> "RunFolder":
         """Make the folder of a new run.
+
+        run.json comes last: a folder that has it has everything to be gone on with.
 
         Args:
             path: a folder that does not exist yet, or is empty.
@@ -162,9 +165,10 @@ class RunFolder(CheckpointFolder):
             parent: ``{"run": ..., "checkpoint": ...}`` that the run goes on from.
             attribution: licence text of the data.
             world_size: number of processes.
+            config: all settings, as YAML; nothing is written for none.
 
         Returns:
-            The folder, with its run.json and an empty index.json.
+            The folder, with its run.json, config.yaml and an empty index.json.
 
         Raises:
             ValueError: there are files in the folder already.
@@ -189,6 +193,8 @@ class RunFolder(CheckpointFolder):
             "status": "running",
         }
         run.write_index(run.read_index())
+        if config:
+            write_atomically(run.config_path, config.encode())
         run.write_run(record)
         return run
 

@@ -1,5 +1,7 @@
 """TensorBoard with images_seen as its axis, and without the power to stop a run."""
 
+import functools
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ class GuardedTensorBoardLogger(TensorBoardLogger):
         """The event writer, opened now if need be; one that swallows all calls elsewhere."""
         if self._experiment is None:
             parent = super()
+            _silence_writer_threads()
             attempt(self, "start", lambda: parent.experiment)  # type: ignore[attr-defined]
         return self._experiment or DummyExperiment()
 
@@ -64,3 +67,19 @@ class GuardedTensorBoardLogger(TensorBoardLogger):
         writer, self._experiment = self._experiment, None
         if writer is not None:
             attempt(self, "end of run", writer.close)
+
+
+@functools.cache
+def _silence_writer_threads() -> None:
+    """Keep a traceback of TensorBoard's threads off the terminal.
+
+    They write the events, keep the error that ends them, and raise it at the next write of ours,
+    where it becomes one line.
+    """
+    others = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not type(args.thread).__module__.startswith("tensorboard"):
+            others(args)
+
+    threading.excepthook = hook

@@ -117,23 +117,23 @@ class GuardedWandbLogger(WandbLogger):
         mode, why = self._choose_mode()
         if mode == "disabled":
             return DummyExperiment()
+        failures: list[str] = []
         for wanted in dict.fromkeys([mode, "offline"]):
             try:
                 run = self._init(wanted)
             except Exception as error:
                 _forget()
-                log.warning(
-                    "W&B: could not start %s (%s); %s",
-                    wanted,
-                    one_line(error),
-                    "going on offline" if wanted == "online" else "going on without it",
-                )
+                failures.append(f"could not start {wanted} ({one_line(error)})")
                 continue
+            look = f"look with: wandb leet {Path(run.dir).parent}"
             if wanted == "online":
                 log.info("W&B: %s", run.url)
+            elif failures:
+                log.warning("W&B: %s; going on offline, %s", failures[0], look)
             else:
-                log.info("W&B: offline%s; look with: wandb leet %s", why, Path(run.dir).parent)
+                log.info("W&B: offline%s; %s", why, look)
             return run
+        log.warning("W&B: %s; going on without it", ", ".join(failures))
         return DummyExperiment()
 
     def _choose_mode(self) -> tuple[Literal["online", "offline", "disabled"], str]:

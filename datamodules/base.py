@@ -185,9 +185,8 @@ class DataModule(pl.LightningDataModule):
             ValueError: when the data cannot be used; the message says why.
             FileNotFoundError: when they are not where they should be.
         """
-        raise self._refusal(
-            "class", "say where its images are", type(self).__name__, "choose one that overrides load()"
-        )
+        own = type(self).__name__
+        raise self._refusal("class", "override load()", own, "choose one that has its own images")
 
     @property
     def name(self) -> str:  # type: ignore[override]  # Lightning declares a plain attribute.

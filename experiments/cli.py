@@ -217,7 +217,12 @@ def built_badly(error: Exception) -> Exception:
 def trainer_refuses(error: Exception, trainer: Any) -> CommandError:
     """Lightning's refusal, with the settings that it speaks of, or those that name the machine."""
     reason = " ".join(str(error).split()).partition(" Example choices")[0]
-    names = [name for name in vars(trainer) if re.search(rf"\b{name}\b", reason)]
+    names = [
+        name
+        for name, value in vars(trainer).items()
+        if re.search(rf"\b{name}\b", reason)
+        or (isinstance(value, str) and name not in _MACHINE and f"'{value}'" in reason)
+    ]
     remedy = "correct it, or leave it out for its default"
     if not names or set(names) & set(_MACHINE):
         names = names or [name for name in _MACHINE if trainer.get(name)]

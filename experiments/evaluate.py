@@ -54,8 +54,8 @@ def of_run(options: Any) -> dict[str, Any]:
     settings = ScoreSettings.published() if space.comparable_to_literature else ScoreSettings()
     if options.samples < settings.least_samples:
         raise CommandError(
-            f"--samples must be at least {settings.least_samples}, got {options.samples}; 5k is the "
-            "default"
+            f"--samples must be at least {settings.least_samples}, got {options.samples}; "
+            "5k is the default"
         )
     real = real_statistics(data, space, options.samples, split=options.split, settings=settings)
     bank = draw_bank(opened.module, space, options.samples, options.seed)

@@ -25,7 +25,8 @@ def look(cli: GanCLI) -> None:
         cli: parsed and built.
 
     Raises:
-        CommandError: the optimizers cannot be built, or a batch cannot be parted.
+        CommandError: the model is a mere base, the optimizers cannot be built, or a batch cannot
+            be parted.
         ValueError: the data are missing, damaged, too few or of another shape than the networks'.
     """
     cli.datamodule.prepare_data()
@@ -33,6 +34,10 @@ def look(cli: GanCLI) -> None:
     name = type(cli.model).__name__
     try:
         players = cli.model.players()
+    except NotImplementedError as error:
+        raise CommandError(
+            f"model must be a variant, got {name} ({error}); 'ganagerie list' names the variants"
+        ) from error
     except ValueError as error:
         if str(error).startswith(("Player", "players()")):
             raise

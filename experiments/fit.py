@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from callbacks.durable import StorageError
 from callbacks.run_folder import RunFolder
+from callbacks.run_lock import sole_writer
 from experiments import errors
 from experiments.cli import RUN_DIR, GanCLI, quiet_lightning
 from experiments.first_look import look, taken_back
@@ -40,7 +41,7 @@ def train(
         cli: parsed and built.
         checkpoint: where to go on from; None starts fresh.
         parent: the run and checkpoint that a forked run comes from.
-        in_place: the run folder exists and is gone on with.
+        in_place: the run folder exists, is held by the caller, and is gone on with.
 
     Returns:
         The exit code.
@@ -48,12 +49,14 @@ def train(
     run = RunFolder(cli.run_dir)
     if not is_rank_zero():
         return _fit(cli, run, checkpoint)
-    if not in_place:
-        run.require_new()
-    look(cli)
-    with taken_back(cli, in_place):
+    with ExitStack() as stack:
+        if not in_place:
+            run.require_new()
+        look(cli)
+        stack.enter_context(taken_back(cli, in_place))
         if not in_place:
             _create(cli, parent)
+            stack.enter_context(sole_writer(run.path))
         run.update_run(status="running")
         return _fit(cli, run, checkpoint)
 
@@ -91,7 +94,7 @@ def is_rank_zero() -> bool:
 
 
 def _create(cli: GanCLI, parent: Mapping[str, str] | None) -> RunFolder:
-    run = RunFolder.create(
+    return RunFolder.create(
         cli.run_dir,
         name=cli.run_dir.name,
         variant=_class_path(cli.model),
@@ -101,9 +104,8 @@ def _create(cli: GanCLI, parent: Mapping[str, str] | None) -> RunFolder:
         parent=parent,
         attribution=cli.datamodule.attribution,
         world_size=cli.trainer.world_size,
+        config=cli.dump_config(),
     )
-    run.config_path.write_text(cli.dump_config(), encoding="utf-8")
-    return run
 
 
 def _class_path(part: Any) -> str:

@@ -166,8 +166,8 @@ def build(part: dict[str, Any]) -> Any:
         return cls(**(part.get("init_args") or {}))
     except TypeError as error:
         raise CommandError(
-            f"settings of {part['class_path']} in config.yaml must be its own, got {error}; restore "
-            "the file, or run the version of Ganagerie that wrote it"
+            f"settings of {part['class_path']} in config.yaml must be its own, got {error}; "
+            "restore the file, or run the version of Ganagerie that wrote it"
         ) from error
 
 

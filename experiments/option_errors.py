@@ -27,6 +27,7 @@ _UNRECOGNIZED = re.compile(r"unrecognized arguments: (\S+)")
 _REQUIRED = re.compile(r"the following arguments are required: (.+)")
 _NO_CLASS = re.compile(r"Expected a dot import path string: (.*)")
 _NO_IMPORT = re.compile(r"has no attribute|No module named|gan_modules has no")
+_NO_MAPPING = re.compile(r"'(\w+)' object has no attribute '(?:keys|items)'")
 _OTHER_CLASS = re.compile(
     r"Import path ((?P<path>\S+) )?does not correspond to a subclass|Not a valid subclass"
 )
@@ -68,8 +69,9 @@ def explain(message: str, parser: ArgumentParser) -> str:
             return _required(found[1], key, owner)
         elif found := _NO_CLASS.match(line):
             return _no_class(found[1], "", key, hint)
-        elif key and "object has no attribute 'keys'" in line:
-            return f"{key}.init_args must be settings, got {line.split()[0]}; leave it out"
+        elif key and (found := _NO_MAPPING.match(line)):
+            given = "null" if found[1] == "NoneType" else f"a value of type {found[1]}"
+            return f"{key}.init_args must be settings, got {given}; leave it out for the defaults"
         elif key and _NO_IMPORT.search(line):
             return _no_class(owner or _value(lines[number:]), line, key, hint)
         elif found := _OTHER_CLASS.search(line):

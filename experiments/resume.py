@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from pytorch_lightning.callbacks import Callback
@@ -13,10 +14,11 @@ from pytorch_lightning.callbacks import Callback
 from callbacks.checkpoint_index import CheckpointEntry
 from callbacks.index_rebuild import rebuild_index
 from callbacks.run_folder import RunFolder
+from callbacks.run_lock import sole_writer
 from experiments.arguments import OneLineParser
 from experiments.cli import RUN_DIR, GanCLI, quiet_lightning, started_elsewhere
 from experiments.errors import CommandError
-from experiments.fit import train
+from experiments.fit import is_rank_zero, train
 from experiments.forks import Reseeded, Retuned
 from experiments.opening import read_settings
 from gan_modules.engine.loading import read_game_checkpoint
@@ -26,25 +28,38 @@ def main(argv: Sequence[str]) -> int:
     """Go on; returns 0, or 143 when a signal stopped the run again."""
     options = parse(argv)
     run = RunFolder.open(options.run)
-    if options.rebuild_index:
-        rebuilt, left_out = rebuild_index(run)
-        for line in left_out:
-            print(line, file=sys.stderr)
-        print(f"{len(rebuilt['checkpoints'])} checkpoints in {run.path}/index.json")
-        return 0
     forked = bool(options.set) or options.seed is not None or options.source != "last"
-    entry = choose(run, options.source, forked)
-    settings = read_settings(run)
-    seed = new_seed(options.seed, settings.get("seed_everything"))
-    target = Path(options.out) if options.out else (child_of(run) if forked else run.path)
     if options.out and not forked:
-        raise CommandError(f"--out is for a fork, got {options.out} with nothing changed; change something with "
-            "--set, --seed or --from, or leave it out")
+        raise CommandError(
+            f"--out is for a fork, got {options.out} with nothing changed; change something with "
+            "--set, --seed or --from, or leave it out"
+        )
     if forked and not options.out and started_elsewhere():
         raise CommandError(
             "--out must be given when another program starts the processes (torchrun, srun), "
             "since each would choose its own folder; add --out FOLDER"
         )
+    # A fork only reads the folder.
+    writes = is_rank_zero() and (not forked or options.rebuild_index)
+    with sole_writer(run.path) if writes else nullcontext():
+        return rebuild(run) if options.rebuild_index else proceed(options, run, forked)
+
+
+def rebuild(run: RunFolder) -> int:
+    """Only write a new index; returns 0."""
+    rebuilt, left_out = rebuild_index(run)
+    for line in left_out:
+        print(line, file=sys.stderr)
+    print(f"{len(rebuilt['checkpoints'])} checkpoints in {run.path}/index.json")
+    return 0
+
+
+def proceed(options: argparse.Namespace, run: RunFolder, forked: bool) -> int:
+    """Train on from the chosen checkpoint, in place or as a fork; returns the exit code."""
+    entry = choose(run, options.source, forked)
+    settings = read_settings(run)
+    seed = new_seed(options.seed, settings.get("seed_everything"))
+    target = Path(options.out) if options.out else (child_of(run) if forked else run.path)
     words = ["--config", str(run.config_path)]
     if seed is not None:
         words += [f"--seed_everything={seed}", f"--data.init_args.seed={seed}"]
@@ -129,8 +144,8 @@ def new_seed(text: str | None, old: object) -> int | None:
         number = -1
     if number < 0:
         raise CommandError(
-            f"--seed must be a number of 0 or more, or +1, got {text!r}; +1 takes the run's own seed "
-            "plus one"
+            f"--seed must be a number of 0 or more, or +1, got {text!r}; +1 takes the run's own "
+            "seed plus one"
         )
     return number
 

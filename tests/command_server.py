@@ -5,6 +5,7 @@ with its own files for output, and can be killed like any process. The server's 
 ``python -m tests.command_server``.
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -131,8 +132,12 @@ def serve() -> None:
     import experiments.report
     import experiments.resume
     import experiments.sample  # noqa: F401
+    from experiments.errors import CommandError
 
     cli.import_parts()
+    # The parser keeps what it has read of the classes' signatures; it refuses before it seeds.
+    with contextlib.suppress(CommandError):
+        cli.GanCLI(["--config", str(ROOT / "tests" / "toy.yaml"), "--no.such.setting", "1"])
     running: dict[int, int] = {}
     lock = threading.Lock()
 

@@ -24,6 +24,8 @@ def seed() -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandServer]:
     """Starts when the first test asks for it: importing the library costs seconds."""
     with CommandServer(tmp_path_factory.mktemp("commands")) as server:
+        # Tests take times, which must not hold the imports of the first command.
+        server.run("list")
         yield server
 
 

@@ -245,6 +245,11 @@ def damaged(pattern: str, change: Callable[[bytes], bytes]) -> Make:
     return make
 
 
+def changed_text(name: str, old: str, new: str) -> Make:
+    """Replace words in a text file."""
+    return damaged(name, lambda data: data.replace(old.encode(), new.encode()))
+
+
 def edited(name: str, change: Callable[[Any], None]) -> Make:
     """Change a JSON file in place."""
 
@@ -283,6 +288,19 @@ def fill(folder: Path, free: int) -> None:
     """Leave so many bytes of a disk."""
     ballast = shutil.disk_usage(folder).free - free
     (folder / "ballast").write_bytes(b"x" * ballast)
+
+
+def unfinished(name: str, steps: int) -> Make:
+    """Let a copied run be one that was stopped at half its steps."""
+
+    def make(place: Place) -> None:
+        config = place.path / name / "config.yaml"
+        text = config.read_text()
+        assert f"max_steps: {steps}\n" in text
+        config.write_text(text.replace(f"max_steps: {steps}\n", f"max_steps: {2 * steps}\n"))
+        RunFolder(place.path / name).update_run(status="stopped")
+
+    return make
 
 
 def half(data: bytes) -> bytes:

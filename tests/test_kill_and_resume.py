@@ -3,7 +3,6 @@
 import random
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,6 @@ from callbacks.run_folder import RunFolder
 from tests.command_server import Command, CommandServer
 
 CONFIG = Path(__file__).parent / "toy.yaml"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandServer]:
-    with CommandServer(tmp_path_factory.mktemp("commands")) as server:
-        yield server
 
 
 def fit_words(path: Path, *more: str) -> list[str]:
@@ -92,9 +85,11 @@ def test_killed_at_random_moments_a_resumed_run_ends_bit_equal(
     draws, kills, number = random.Random(workers), 0, 0
     while kills < (10 if workers == 0 else 4):
         path = tmp_path / f"killed{number}"
-        kills += kill_until_done(server, path, draws, longest, *more)
+        hits = kill_until_done(server, path, draws, longest, *more)
         assert_same_end(RunFolder(path), reference)
-        number += 1
+        kills, number = kills + hits, number + 1
+        # The first run was slower than the rest: aim where the runs still are.
+        longest *= 1.0 if hits else 0.6
 
 
 @pytest.mark.parametrize("step", ["mid_epoch", "last_batch"])
