@@ -45,6 +45,13 @@ class Beginning(Callback):
         batch_idx: int,
     ) -> None:
         """Note the first round."""
-        if not self.began:
-            self.began = True
-            log.info("run folder: %s", RunFolder.of(trainer).path)
+        if self.began:
+            return
+        self.began = True
+        line = f"run folder: {RunFolder.of(trainer).path}"
+        bar = trainer.progress_bar_callback
+        if bar is None:
+            log.info(line)
+        elif trainer.is_global_zero:
+            # Past a bar that is being drawn, a line would stand in the middle of it.
+            bar.print(line)

@@ -153,8 +153,6 @@ class RunFolder(CheckpointFolder):
     ) -> "RunFolder":
         """Make the folder of a new run.
 
-        run.json comes last: a folder that has it has everything to be gone on with.
-
         Args:
             path: a folder that does not exist yet, or is empty.
             name: what the user calls the run.
@@ -168,7 +166,7 @@ class RunFolder(CheckpointFolder):
             config: all settings, as YAML; nothing is written for none.
 
         Returns:
-            The folder, with its run.json, config.yaml and an empty index.json.
+            The folder, with an empty index.json, config.yaml and, once all else is there, run.json.
 
         Raises:
             ValueError: there are files in the folder already.
@@ -206,16 +204,15 @@ class RunFolder(CheckpointFolder):
         """
         there = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
         if not there.is_dir():
-            raise ValueError(
-                f"RunFolder: path must be a new or empty folder, got {self.path}, where {there} is "
-                "a file; choose another name"
-            )
-        if self.path.exists() and any(self.path.iterdir()):
-            what = "a run in it" if self.record_path.exists() else "files in it"
-            raise ValueError(
-                f"RunFolder: path must be a new or empty folder, got {self.path} with {what}; "
-                "choose another, or use `resume` to go on with that run"
-            )
+            found = f", where {there} is a file"
+        elif there == self.path and any(there.iterdir()):
+            found = f" with {'a run' if self.record_path.exists() else 'files'} in it"
+        else:
+            return
+        raise ValueError(
+            f"RunFolder: path must be a new or empty folder, got {self.path}{found}; choose "
+            "another, or use `resume` to go on with that run"
+        )
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":

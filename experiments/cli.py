@@ -99,7 +99,9 @@ class GanCLI(LightningCLI):
                         "enable_model_summary": False,
                     },
                     parser_kwargs={
-                        "exit_on_error": False, "prog": "ganagerie fit", "allow_abbrev": False,
+                        "exit_on_error": False,
+                        "prog": "ganagerie fit",
+                        "allow_abbrev": False,
                     },
                     args=locate_configs(argv),
                     run=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,14 @@ import torch
 
 from callbacks.durable import write_atomically
 from callbacks.run_folder import RunFolder
+from callbacks.run_lock import sole_writer
 from experiments.errors import CommandError, is_user_error
 
 if TYPE_CHECKING:
     from experiments.cli import GanCLI
+
+# Another process failed: what this one wrote is what there is to look at.
+_NOT_ITS_OWN = ("LostRankError", "LostWorkerError")
 
 
 def look(cli: GanCLI) -> None:
@@ -68,9 +72,9 @@ def taken_back(cli: GanCLI, in_place: bool) -> Iterator[None]:
         cli: says when it began, and where.
         in_place: the folder is an old run's, of which only run.json is put back.
     """
-    path = cli.run_dir
+    run, path = RunFolder(cli.run_dir), cli.run_dir
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    run = RunFolder(path)
+    empty = bool(missing) or not any(path.iterdir())
     record = run.record_path.read_bytes() if in_place else None
     try:
         yield
@@ -79,22 +83,21 @@ def taken_back(cli: GanCLI, in_place: bool) -> Iterator[None]:
             raise
         if record is not None:
             write_atomically(run.record_path, record)
-        else:
-            _empty(path)
-            for folder in missing:
-                with suppress(OSError):
-                    folder.rmdir()
+        elif empty:
+            _remove(path, missing)
         raise
 
 
-# Another process failed: what this one wrote is what there is to look at.
-_NOT_ITS_OWN = ("LostRankError", "LostWorkerError")
-
-
-def _empty(folder: Path) -> None:
-    """Delete what a folder holds; it was new, or empty, a moment ago."""
-    for inside in folder.iterdir() if folder.is_dir() else ():
-        if inside.is_dir() and not inside.is_symlink():
-            shutil.rmtree(inside, ignore_errors=True)
-        else:
-            inside.unlink(missing_ok=True)
+def _remove(path: Path, missing: Sequence[Path]) -> None:
+    """Delete what a folder holds, which was empty a moment ago, and the folders that were made."""
+    if path.is_dir():
+        # Another process may have been faster: then it is training in there.
+        with suppress(ValueError, OSError), sole_writer(path):
+            for inside in path.iterdir():
+                if inside.is_dir() and not inside.is_symlink():
+                    shutil.rmtree(inside, ignore_errors=True)
+                else:
+                    inside.unlink(missing_ok=True)
+    for folder in missing:
+        with suppress(OSError):
+            folder.rmdir()

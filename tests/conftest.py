@@ -1,8 +1,8 @@
 """What all tests share: one thread, one seed, no progress bars, and a server of commands."""
 
 import os
-from pathlib import Path
 from collections.abc import Iterator
+from pathlib import Path
 
 os.environ.setdefault("WANDB_MODE", "disabled")
 

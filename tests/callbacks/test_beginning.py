@@ -9,7 +9,12 @@ from callbacks.beginning import Beginning
 
 def trainer(path: Path, rank: int = 0) -> Any:
     strategy = SimpleNamespace(barrier=lambda name: None)
-    return SimpleNamespace(is_global_zero=rank == 0, default_root_dir=str(path), strategy=strategy)
+    return SimpleNamespace(
+        is_global_zero=rank == 0,
+        default_root_dir=str(path),
+        strategy=strategy,
+        progress_bar_callback=None,
+    )
 
 
 def test_run_begins_with_its_first_round_and_is_told_once(

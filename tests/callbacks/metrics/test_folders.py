@@ -122,7 +122,7 @@ def test_points_cannot_be_read_from_folders_and_few_images_not_scored(tmp_path: 
     folder = write(tmp_path / "real", varied_images(3, 1, 1.0))
     with pytest.raises(ValueError, match="must take images, got identity"):
         score_folders(folder, folder, IdentitySpace())
-    with pytest.raises(ValueError, match="at least 6 samples, got 3"):
+    with pytest.raises(ValueError, match="at least 6 images, got 3"):
         score_folders(folder, folder, RandVGGSpace())
 
 
