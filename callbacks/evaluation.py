@@ -19,7 +19,8 @@ from callbacks.metrics.real_statistics import real_statistics
 from callbacks.metrics.reference import RealStatistics
 from callbacks.metrics.scoring import ScoreSettings, score_bank
 from callbacks.metrics.spaces import choose_space
-from callbacks.run_folder import EvaluationRow, RunFolder, finite_or_none
+from callbacks.run_folder import RunFolder, finite_or_none
+from callbacks.run_records import EvaluationRow
 
 
 class Evaluation(Callback):

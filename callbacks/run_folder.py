@@ -24,74 +24,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from typing_extensions import NotRequired, TypedDict
-
 from callbacks.checkpoint_index import CheckpointFolder, now
 from callbacks.durable import TEMPORARY_PATTERN, append_line, whole_lines, write_atomically
+from callbacks.run_records import EvaluationRow, RunRecord
 
 AXES = ("images_seen", "generator_steps", "discriminator_steps", "round", "wall_s")
-
-
-class RunRecord(TypedDict):
-    """The content of ``run.json``.
-
-    Attributes:
-        id: eight random letters and digits.
-        name: what the user called the run.
-        variant: class path of the module.
-        data: class path of the data module.
-        data_name: its short name.
-        created: UTC, ISO 8601.
-        versions: of Python and the packages that matter.
-        parent: the run and the checkpoint that this one goes on from, None for a fresh one.
-        wandb: id, project and entity of the W&B run, None without one.
-        attribution: licence text of the data, may be empty.
-        world_size: number of processes.
-        status: running, finished, stopped or failed.
-    """
-
-    id: str
-    name: str
-    variant: str
-    data: str
-    data_name: str
-    created: str
-    versions: dict[str, str]
-    parent: dict[str, str] | None
-    wandb: dict[str, str | None] | None
-    attribution: str
-    world_size: int
-    status: str
-
-
-class EvaluationRow(TypedDict):
-    """One line of ``evaluations.jsonl``.
-
-    Attributes:
-        images_seen: the axis of all dashboards.
-        generator_steps: generator steps taken.
-        discriminator_steps: discriminator steps taken.
-        round: rounds of the schedule played.
-        time: UTC, ISO 8601.
-        seconds: what the evaluation took.
-        scores: value by name; None where it is not finite.
-        floor: the same scores for held-out against training images, with as many samples.
-        protocol: what has to agree before two scores may be compared.
-        generator: ``"ema"`` or ``"raw"``: the weights that were judged.
-        seed: of the latents.
-    """
-
-    images_seen: int
-    generator_steps: int
-    discriminator_steps: int
-    round: int
-    time: NotRequired[str]
-    seconds: float
-    scores: dict[str, float | None]
-    floor: dict[str, float | None]
-    protocol: dict[str, Any]
-    generator: str
-    seed: int
 
 
 class RunFolder(CheckpointFolder):
