@@ -1,9 +1,9 @@
 """When a checkpoint is written, and what it is worth.
 
-A checkpoint falls on a grid of images_seen, on each evaluation, on the last batch of a run and on a
-preemption; several of these at one moment make one file with several reasons. The row in
-``index.json`` ties it to the scores of its moment, and :class:`callbacks.retention.Retention` says
-which files stay.
+A checkpoint falls on a grid of images_seen, on each evaluation, on probes of a collapse monitor, on
+the last batch of a run and on a preemption; several of these at one moment make one file with
+several reasons. The row in ``index.json`` ties it to the scores of its moment and to the state that
+the monitor has given last, and :class:`callbacks.retention.Retention` says which files stay.
 """
 
 import logging
@@ -16,18 +16,22 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from callbacks.checkpoint_index import CheckpointEntry
 from callbacks.checkpoint_io import NOTE, AtomicCheckpointIO
+from callbacks.collapse.health import CheckpointState, Health
 from callbacks.durable import StorageError
 from callbacks.preemption import Preemption
 from callbacks.retention import Retention
 from callbacks.run_folder import RunFolder, finite_or_none
 
-Reason = Literal["interval", "evaluation", "end", "preemption"]
+Reason = Literal["interval", "evaluation", "probe", "end", "preemption"]
 
 log = logging.getLogger(__name__)
 
 
 class Checkpointing(Checkpoint):
     """Write checkpoints into the run folder and keep its index.
+
+    A callback with a method ``checkpoint_state()`` is asked for the state of each row: a collapse
+    monitor answers with what it said last, or None before it has said anything.
 
     Args:
         every_n_images: real images between two checkpoints of the grid; None writes only at
@@ -60,6 +64,7 @@ class Checkpointing(Checkpoint):
         self._in_batch = self._warned = False
         self._request: _Request | None = None
         self._saved: tuple[int, int] | None = None
+        self._root: int | None = None
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Write through atomic files, and sweep away what a kill has left in the folder.
@@ -81,7 +86,7 @@ class Checkpointing(Checkpoint):
             ValueError: the folder holds checkpoints beyond the images seen so far.
         """
         self._images_seen = _moment(pl_module)[0]
-        self._in_batch, self._request, self._saved = False, None, None
+        self._in_batch, self._request, self._saved, self._root = False, None, None, None
         self._on_rank_zero(trainer, lambda run: _refuse_later(run, self._images_seen))
 
     def on_train_batch_start(
@@ -121,6 +126,11 @@ class Checkpointing(Checkpoint):
         if self._saved != _moment(pl_module):
             self._write(trainer, _Request(["end"]))
 
+    @property
+    def newest(self) -> int | None:
+        """images_seen of the last checkpoint that this process has written."""
+        return None if self._saved is None else self._saved[0]
+
     def save(
         self,
         trainer: pl.Trainer,
@@ -128,7 +138,7 @@ class Checkpointing(Checkpoint):
         reasons: Sequence[Reason],
         scores: Mapping[str, float | None] | None = None,
         protocol: Mapping[str, Any] | None = None,
-        state: Any = None,
+        state: CheckpointState | None = None,
     ) -> None:
         """Ask for a checkpoint of this moment, with the scores that were measured at it.
 
@@ -142,7 +152,7 @@ class Checkpointing(Checkpoint):
             reasons: why.
             scores: value by name.
             protocol: how they were measured.
-            state: the verdict of a collapse detector.
+            state: of this moment; None takes what the collapse monitor said last.
 
         Raises:
             ValueError: the weights are not finite.
@@ -158,6 +168,43 @@ class Checkpointing(Checkpoint):
             self._request = request
         else:
             self._write(trainer, request)
+
+    def set_health(self, trainer: pl.Trainer, health: Health) -> Health:
+        """Put the health of the run into its index, which decides which checkpoints stay.
+
+        Every rank calls it at the same moment, before :meth:`save`, when the health has changed.
+        What is no longer protected goes with the next checkpoint.
+
+        Args:
+            trainer: of the run.
+            health: as the collapse monitor sees it.
+
+        Returns:
+            The same with what the index knows: the best checkpoint before a collapse, and the ones
+            that are pinned; on every rank.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        written = self._on_rank_zero(trainer, lambda run: run.write_health(health, self.keep))
+        return cast(Health, written)
+
+    def go_back(self, trainer: pl.Trainer, images_seen: int) -> None:
+        """Drop the checkpoints of a branch that is left, after the module went back to its root.
+
+        Every rank calls it, once the older states are loaded. What was asked for at the moment that
+        is left is forgotten, and the root keeps the state that it was judged to have.
+
+        Args:
+            trainer: of the run.
+            images_seen: the moment that the run went back to.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        self._images_seen, self._root = images_seen, images_seen
+        self._request = self._saved = None
+        self._on_rank_zero(trainer, lambda run: run.drop_after(images_seen, self.keep))
 
     def _warn_of_monitor(self, trainer: pl.Trainer, scores: Mapping[str, float | None]) -> None:
         """Say once that the monitor is never measured; the run goes on, its last ones are kept."""
@@ -177,7 +224,11 @@ class Checkpointing(Checkpoint):
     ) -> None:
         """Tell the moment inside the file too, so that the index can be rebuilt from the files."""
         request = self._request or _Request()
-        checkpoint[NOTE] = {**_counters(trainer, pl_module), "reasons": request.reasons}
+        checkpoint[NOTE] = {
+            **_counters(trainer, pl_module),
+            "reasons": request.reasons,
+            "state": request.state or _state_of(trainer),
+        }
 
     def _write(self, trainer: pl.Trainer, request: "_Request") -> None:
         module: Any = trainer.lightning_module
@@ -200,12 +251,15 @@ class Checkpointing(Checkpoint):
 
     def _enter(self, run: RunFolder, trainer: pl.Trainer, request: "_Request") -> None:
         module: Any = trainer.lightning_module
+        state = request.state
+        if module.images_seen != self._root:
+            state = state or _state_of(trainer)
         entry = {
             **_counters(trainer, module),
             "reasons": list(dict.fromkeys(request.reasons)),
             "scores": request.scores,
             "protocol": request.protocol,
-            "state": request.state,
+            "state": state,
             **run.describe(run.checkpoint_path(*_moment(module))),
         }
         run.add_checkpoint(cast(CheckpointEntry, entry), self.keep)
@@ -253,7 +307,15 @@ class _Request:
         self.reasons: list[Reason] = list(reasons)
         self.scores: dict[str, float | None] | None = None
         self.protocol: dict[str, Any] | None = None
-        self.state: Any = None
+        self.state: CheckpointState | None = None
+
+
+def _state_of(trainer: pl.Trainer) -> CheckpointState | None:
+    """What a collapse monitor says of this moment."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if hasattr(callback, "checkpoint_state") and (state := callback.checkpoint_state()):
+            return cast(CheckpointState, state)
+    return None
 
 
 def _moment(module: Any) -> tuple[int, int]:

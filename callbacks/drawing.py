@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from callbacks.metrics.bank import BankBuilder, FeatureBank
 from callbacks.metrics.features import FeatureSpace
@@ -27,15 +29,33 @@ def draw_bank(module: Any, space: FeatureSpace, samples: int, seed: int) -> Feat
         The features of all samples in global order, on every rank.
     """
     builder = BankBuilder(space, samples)
-    mine = torch.tensor(list(builder.indices), dtype=torch.int64)
+    for drawn in draw_share(module, builder.indices, samples, seed):
+        builder.add(drawn)
+    return builder.finish()
+
+
+def draw_share(module: Any, indices: Sequence[int], samples: int, seed: int) -> Iterator[Tensor]:
+    """Draw some of ``samples`` samples, in stacks of at most 256.
+
+    The global random states are put back once all stacks have been taken.
+
+    Args:
+        module: as for :func:`draw_bank`.
+        indices: which of the samples, in rising order.
+        samples: over all ranks.
+        seed: as for :func:`draw_bank`.
+
+    Yields:
+        Samples ``(n, ...)`` on the module's device, in the order of ``indices``.
+    """
+    mine = torch.tensor(list(indices), dtype=torch.int64)
     with same_randomness(seed, module.device):
         for first in range(0, samples, _BLOCK):
             rows = mine[(mine >= first) & (mine < first + _BLOCK)] - first
             if len(rows):
                 own = torch.Generator().manual_seed(seed * _STRIDE + first // _BLOCK)
                 latents = module.draw_latents(_BLOCK, generator=own)
-                builder.add(module.decode(latents[rows.to(latents.device)]))
-    return builder.finish()
+                yield module.decode(latents[rows.to(latents.device)])
 
 
 def weights_judged(module: Any) -> Literal["raw", "ema"]:

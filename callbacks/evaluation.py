@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
@@ -14,13 +14,26 @@ from callbacks.checkpointing import Checkpointing
 from callbacks.drawing import draw_bank, weights_judged
 from callbacks.metrics.distributed import on_rank_zero
 from callbacks.metrics.features import FeatureSpace
-from callbacks.metrics.names import Protocol
+from callbacks.metrics.names import Protocol as ScoreProtocol
 from callbacks.metrics.real_statistics import real_statistics
 from callbacks.metrics.reference import RealStatistics
 from callbacks.metrics.scoring import ScoreSettings, score_bank
 from callbacks.metrics.spaces import choose_space
 from callbacks.run_folder import RunFolder, finite_or_none
 from callbacks.run_records import EvaluationRow
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """A callback that judges the generator beside the scores, on all ranks."""
+
+    def before_evaluation(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Called before the samples are drawn."""
+
+    def after_evaluation(
+        self, trainer: pl.Trainer, pl_module: Any, scores: Mapping[str, float | None]
+    ) -> None:
+        """Called once the scores are recorded, before a checkpoint is asked for."""
 
 
 class Evaluation(Callback):
@@ -135,6 +148,9 @@ class Evaluation(Callback):
             Scores by name, the same on all ranks.
         """
         assert self._space is not None and self._real is not None
+        watchers = [c for c in trainer.callbacks if isinstance(c, Watcher)]  # type: ignore[attr-defined]
+        for watcher in watchers:
+            watcher.before_evaluation(trainer, pl_module)
         began = time.perf_counter()
         pl_module.sync_buffers()
         bank = draw_bank(pl_module, self._space, self.samples, self.seed)
@@ -146,6 +162,8 @@ class Evaluation(Callback):
         self.last_scores, self._evaluated = scores, pl_module.images_seen
         if trainer.is_global_zero:
             self._record(trainer, pl_module, protocol, weights)
+        for watcher in watchers:
+            watcher.after_evaluation(trainer, pl_module, scores)
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, Checkpointing):
                 callback.save(
@@ -155,7 +173,11 @@ class Evaluation(Callback):
         return scores
 
     def _record(
-        self, trainer: pl.Trainer, module: Any, protocol: Protocol, weights: Literal["raw", "ema"]
+        self,
+        trainer: pl.Trainer,
+        module: Any,
+        protocol: ScoreProtocol,
+        weights: Literal["raw", "ema"],
     ) -> None:
         assert self._real is not None
         axes = module.axes()

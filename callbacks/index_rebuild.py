@@ -4,6 +4,7 @@ from typing import cast
 
 from callbacks.checkpoint_index import FILE_NAME, CheckpointEntry, Index
 from callbacks.checkpoint_io import NOTE, read_checkpoint
+from callbacks.collapse.health import Health
 from callbacks.retention import Retention
 from callbacks.run_folder import RunFolder
 
@@ -11,8 +12,9 @@ from callbacks.run_folder import RunFolder
 def rebuild_index(run: RunFolder, keep: Retention | None = None) -> tuple[Index, list[str]]:
     """Write a new index from the files in ``checkpoints/``.
 
-    Scores come back from ``evaluations.jsonl``. Nothing is deleted: a file that cannot be read is
-    left out of the index, and told to the caller.
+    Scores, and the health of the run, come back from ``evaluations.jsonl``, the state at each
+    checkpoint from the checkpoint. Nothing is deleted: a file that cannot be read is left out of
+    the index, and told to the caller.
 
     Args:
         run: the run folder; its index may be damaged or missing.
@@ -46,8 +48,9 @@ def rebuild_index(run: RunFolder, keep: Retention | None = None) -> tuple[Index,
             "reasons": note.get("reasons", []),
             "scores": evaluation["scores"] if evaluation else None,
             "protocol": evaluation["protocol"] if evaluation else None,
-            "state": None,
+            "state": note.get("state"),
             **run.describe(file),
         }
         rows.append(cast(CheckpointEntry, entry))
-    return run.replace_checkpoints((), rows, keep or Retention()), left_out
+    health = Health.of_history(run.read_history())
+    return run.replace_checkpoints((), rows, keep or Retention(), health), left_out

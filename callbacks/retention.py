@@ -1,14 +1,22 @@
-"""Which checkpoints stay: the newest ones, and the best ones by a score.
+"""Which checkpoints stay: the newest ones, the best ones by a score, and those before a collapse.
 
 Pure rules over index rows, without files and without torch, so that the commands can use them.
 Whether lower is better follows from a score's name; two scores are ranked against each other only
 if they were measured under the same protocol.
+
+A collapse is noticed some probes after its onset, and the best checkpoint before the onset has to
+be there still. No onset lies before the window (:class:`callbacks.collapse.health.Health`), so
+everything in the window stays. Of what is older, every row lies before whatever onset comes, so the
+best ones of it are enough: the best before the onset is in the window or among them.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from callbacks.collapse.candidates import after_collapse, strictly
+from callbacks.collapse.health import Health, state_of
 
 LOWER_IS_BETTER = ("fd_", "fid@", "fid_", "kd_", "kid@", "kid_")
 HIGHER_IS_BETTER = ("precision_", "recall_", "density_", "coverage_", "cs_", "is@", "is_")
@@ -16,7 +24,7 @@ HIGHER_IS_BETTER = ("precision_", "recall_", "density_", "coverage_", "cs_", "is
 
 def is_frechet(name: str) -> bool:
     """Whether a score is a Frechet distance, in any feature space."""
-    return name.startswith(("fd_", "fid@", "fid_"))
+    return name.startswith(("fd_", "fid@", "fid_")) and not name.endswith("_sd")
 
 
 def better(name: str) -> Literal["min", "max"]:
@@ -90,15 +98,26 @@ class Retention:
         Returns:
             The ranking value; None when the row was not evaluated, or its score is not finite.
         """
-        scores = row.get("scores") or {}
-        name = self.monitor
-        if name is None:
-            name = next((key for key in scores if is_frechet(key)), None)
-        value = None if name is None else scores.get(name)
-        if name is None or value is None or not math.isfinite(value):
+        name = self.score_name(row)
+        value = None if name is None else (row.get("scores") or {}).get(name)
+        if value is None or not math.isfinite(value):
             return None
-        mode = self.mode or better(name)
-        return float(value) if mode == "min" else -float(value)
+        return float(value) if self.direction(row) == "min" else -float(value)
+
+    def score_name(self, row: Mapping[str, Any]) -> str | None:
+        """Name the score by which a row is ranked; None when it has no such score."""
+        if self.monitor is not None:
+            return self.monitor
+        return next((key for key in row.get("scores") or {} if is_frechet(key)), None)
+
+    def direction(self, row: Mapping[str, Any]) -> Literal["min", "max"]:
+        """Tell the good direction of the score by which a row is ranked."""
+        return self.mode or better(self.score_name(row) or "fd_")
+
+    @property
+    def top(self) -> int:
+        """How many of the best healthy checkpoints are kept for a collapse, at least 1."""
+        return max(1, self.keep_best)
 
     def ranked(self, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Order the evaluated rows from best to worst; of equals, the older one comes first.
@@ -113,8 +132,58 @@ class Retention:
         alike = [row for row in scored if row["protocol"] == protocol]
         return sorted(alike, key=lambda row: (self.score(row), row["images_seen"]))
 
-    def kept(self, rows: Sequence[Mapping[str, Any]]) -> set[str]:
-        """Choose the paths of the rows that stay."""
-        newest = sorted(rows, key=lambda row: row["images_seen"])[-self.keep_last :]
-        best = self.ranked(rows)[: self.keep_best]
-        return {row["path"] for row in [*newest, *best]}
+    def kept(self, rows: Sequence[Mapping[str, Any]], health: Health | None = None) -> set[str]:
+        """Choose the paths of the rows that stay.
+
+        Args:
+            rows: of ``index.json``.
+            health: of the run; None without a collapse monitor, where the newest and the best stay.
+        """
+        if health is not None and health.frozen:
+            return {row["path"] for row in rows}
+        ordered = sorted(rows, key=lambda row: row["images_seen"])
+        kept = {row["path"] for row in [*ordered[-self.keep_last :], *self._best(rows)]}
+        if health is not None:
+            kept |= {row["path"] for row in ordered if row["images_seen"] >= health.window}
+            kept |= {row["path"] for row in self._before(ordered, health)}
+            kept |= {row["path"] for row in thinned(ordered)}
+            kept |= {*health.pinned, health.pre_collapse or ""} & {row["path"] for row in rows}
+        return kept
+
+    def _best(self, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        return self.ranked(rows)[: self.keep_best]
+
+    def _before(
+        self, ordered: Sequence[Mapping[str, Any]], health: Health
+    ) -> Iterator[Mapping[str, Any]]:
+        """What may turn out to be the best before a collapse, of the rows older than the window."""
+        healthy = [
+            row
+            for row in ordered
+            if row["images_seen"] < health.window and state_of(row) == "healthy"
+        ]
+        for later in (False, True):
+            pool = [row for row in healthy if after_collapse(row, health) is later]
+            scored = [row for row in pool if self.score(row) is not None]
+            # Without scores the newest one is taken; with scores its protocol is what counts,
+            # which is not known before the onset is.
+            yield from [*pool[-1:], *scored[-1:]]
+            protocols = [row["protocol"] for row in scored]
+            for protocol in (p for n, p in enumerate(protocols) if p not in protocols[:n]):
+                alike = [row for row in scored if row["protocol"] == protocol]
+                yield from sorted(alike, key=lambda row: strictly(row, self))[: self.top]
+
+
+def thinned(ordered: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A history that gets coarser with age: the oldest row of each age from 2^n to 2^(n+1).
+
+    Applied to what it has left and one more row, again and again, it keeps a row for every age.
+
+    Args:
+        ordered: rows by rising images_seen; ages are counted in images from the newest.
+    """
+    oldest: dict[int, Mapping[str, Any]] = {}
+    for row in ordered:
+        age = ordered[-1]["images_seen"] - row["images_seen"]
+        oldest.setdefault(age.bit_length(), row)
+    return list(oldest.values())

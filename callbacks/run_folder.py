@@ -9,7 +9,9 @@ knows a file name. It imports neither torch nor Lightning, so that commands answ
 | run.json | who the run is: variant, data, versions, parent, W&B id, status |
 | checkpoints/, index.json | see :mod:`callbacks.checkpoint_index` |
 | metrics.csv | one row per flush of statistics, on the images_seen axis |
-| evaluations.jsonl | one JSON object per evaluation: scores, real-vs-real floor, protocol |
+| evaluations.jsonl | one JSON object per evaluation: scores, real-vs-real floor, protocol; and |
+| | the probes and events of the collapse monitor, whose ``kind`` says so |
+| memorization.json | the last verdict on copies of training images |
 | media/<key>/<images_seen>.png | pictures over time |
 | wandb/, tensorboard/ | what those tools write |
 | report.html | the page that `report` writes |
@@ -25,7 +27,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from callbacks.checkpoint_index import CheckpointFolder, now
+from callbacks.collapse.health import Health
+from callbacks.collapse.records import MonitorRow, ProbeRow, VerdictRow
 from callbacks.durable import TEMPORARY_PATTERN, append_line, whole_lines, write_atomically
+from callbacks.retention import Retention
+from callbacks.run_branches import is_rollback, living
 from callbacks.run_records import EvaluationRow, RunRecord
 
 AXES = ("images_seen", "generator_steps", "discriminator_steps", "round", "wall_s")
@@ -57,6 +63,11 @@ class RunFolder(CheckpointFolder):
     def evaluations_path(self) -> Path:
         """Scores, one JSON object a line."""
         return self.path / "evaluations.jsonl"
+
+    @property
+    def memorization_path(self) -> Path:
+        """The last verdict on copies of training images."""
+        return self.path / "memorization.json"
 
     @property
     def media_path(self) -> Path:
@@ -240,11 +251,51 @@ class RunFolder(CheckpointFolder):
         stored = cast(EvaluationRow, {"time": now(), **row})
         stored["scores"] = finite_or_none(row["scores"])
         stored["floor"] = finite_or_none(row["floor"])
-        append_line(self.evaluations_path, json.dumps(stored, allow_nan=False).encode())
+        self._append(stored)
         return stored
+
+    def append_probe(self, row: ProbeRow) -> None:
+        """Append one probe of the collapse monitor and wait until it is on the disk.
+
+        Args:
+            row: the probe; ``time`` is filled in. Values must be finite or None.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        self._append({"time": now(), **row})
+
+    def append_monitor(self, row: MonitorRow | VerdictRow) -> None:
+        """Append one event of the collapse monitor; see :meth:`append_probe`."""
+        self._append({"time": now(), **row})
+
+    def _append(self, row: Mapping[str, Any]) -> None:
+        append_line(self.evaluations_path, json.dumps(row, allow_nan=False).encode())
 
     def read_evaluations(self) -> list[EvaluationRow]:
         """Read all evaluations, without one that a kill left half written.
+
+        Those of a branch that a rollback has left are not among them; :meth:`read_history` has all.
+
+        Raises:
+            ValueError: a line in the middle is damaged.
+        """
+        rows = living(self.read_history())
+        return [cast(EvaluationRow, row) for row in rows if "kind" not in row]
+
+    def read_probes(self) -> list[ProbeRow]:
+        """Read all probes of the collapse monitor; see :meth:`read_evaluations`."""
+        return [cast(ProbeRow, row) for row in self.read_history() if row.get("kind") == "probe"]
+
+    def read_monitor(self) -> list[MonitorRow]:
+        """Read all events of the collapse monitor; see :meth:`read_evaluations`."""
+        rows = self.read_history()
+        return [cast(MonitorRow, row) for row in rows if row.get("kind") == "monitor"]
+
+    def read_history(self) -> list[dict[str, Any]]:
+        """Read evaluations, probes and events in the order in which they were written.
+
+        A replay of the collapse detector needs nothing else.
 
         Raises:
             ValueError: a line in the middle is damaged.
@@ -252,12 +303,15 @@ class RunFolder(CheckpointFolder):
         rows = []
         for number, line in enumerate(whole_lines(self.evaluations_path), start=1):
             try:
-                rows.append(cast(EvaluationRow, json.loads(line)))
-            except json.JSONDecodeError as error:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                row = None
+            if not isinstance(row, dict) or "images_seen" not in row:
                 raise ValueError(
-                    f"RunFolder: line {number} of {self.evaluations_path} must be JSON, got "
-                    f"'{line[:40]}'; delete that line"
-                ) from error
+                    f"RunFolder: line {number} of {self.evaluations_path} must be a JSON object of "
+                    f"one moment, got '{line[:40]}'; delete that line"
+                )
+            rows.append(row)
         return rows
 
     def read_metrics(self) -> list[dict[str, float]]:
@@ -302,7 +356,7 @@ class RunFolder(CheckpointFolder):
         folders = {file.parent for file in self.media_path.rglob("*") if file.stem.isdecimal()}
         return sorted(folder.relative_to(self.media_path).as_posix() for folder in folders)
 
-    def rewind(self, images_seen: int) -> None:
+    def rewind(self, images_seen: int, keep: Retention | None = None) -> None:
         """Forget everything beyond the moment from which the run goes on in this folder.
 
         What a killed process logged after its last checkpoint is trained and logged once more, so
@@ -310,19 +364,28 @@ class RunFolder(CheckpointFolder):
 
         Args:
             images_seen: the moment of the checkpoint that training resumes from.
+            keep: the rule that says which checkpoint is the best.
 
         Raises:
             ValueError: the index is damaged.
             StorageError: the disk refused.
         """
         if any(row["images_seen"] > images_seen for row in self.read_index()["checkpoints"]):
-            self.drop_after(images_seen)
-        moments = [row["images_seen"] for row in self.read_evaluations()]
-        lines = zip(whole_lines(self.evaluations_path), moments, strict=True)
-        _rewrite(self.evaluations_path, [line for line, moment in lines if moment <= images_seen])
-        header, *rows = whole_lines(self.metrics_path) or [""]
-        kept = [row for row in rows if float(row.split(",", 1)[0]) <= images_seen]
-        _rewrite(self.metrics_path, [header, *kept] if header else [])
+            self.drop_after(images_seen, keep)
+        rows = self.read_history()
+        # What came before a rollback belongs to a branch that was left, and stays as it was.
+        lines = whole_lines(self.evaluations_path)
+        since = max((n for n, row in enumerate(rows) if is_rollback(row)), default=-1)
+        kept = [
+            line
+            for n, (line, row) in enumerate(zip(lines, rows, strict=True))
+            if n <= since or row["images_seen"] <= images_seen
+        ]
+        _rewrite(self.evaluations_path, kept)
+        self.rewind_health(Health.of_history(self.read_history()), keep)
+        header, *numbers = whole_lines(self.metrics_path) or [""]
+        early = [row for row in numbers if float(row.split(",", 1)[0]) <= images_seen]
+        _rewrite(self.metrics_path, [header, *early] if header else [])
         for key in self.media_keys():
             for moment, file in self.media_files(key):
                 if moment > images_seen:

@@ -16,8 +16,9 @@ class RunRecord(TypedDict):
         data_name: its short name.
         created: UTC, ISO 8601.
         versions: of Python and the packages that matter.
-        parent: the run and the checkpoint that this one goes on from, None for a fresh one.
-        wandb: id, project and entity of the W&B run, None without one.
+        parent: the run and the checkpoint that this one goes on from, the same as W&B names it
+            (``forked_from``), and the group of all its relatives; None for a fresh one.
+        wandb: id, project, entity and perhaps group of the W&B run, None without one.
         attribution: licence text of the data, may be empty.
         world_size: number of processes.
         status: running, finished, stopped or failed.

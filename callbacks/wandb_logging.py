@@ -2,7 +2,8 @@
 
 Without a key it writes an offline run into the run folder; with a key it goes online, and falls
 back when the service does not answer. A run that is resumed keeps its id, so that W&B shows one
-run. To look at an offline run: ``wandb leet RUN/wandb/latest-run``; to upload it later:
+run; a fork is a run of its own in the group of its parent, and its config says ``forked_from``. To
+look at an offline run: ``wandb leet RUN/wandb/latest-run``; to upload it later:
 ``wandb sync RUN/wandb/offline-run-*``.
 """
 
@@ -78,6 +79,7 @@ class GuardedWandbLogger(WandbLogger):
         self.init_timeout = init_timeout
         self.finish_timeout = finish_timeout
         self._images_seen = 0
+        self._forked_from = ""
         super().__init__(save_dir=self.run.path, project=project, entity=entity)
 
     @property
@@ -112,6 +114,25 @@ class GuardedWandbLogger(WandbLogger):
             return
         if not attempt(self, "end of run", lambda: run.finish(exit_code=int(status == "failed"))):
             _forget()
+
+    @rank_zero_only
+    def branch(self, images_seen: int) -> None:
+        """Go on in a new W&B run of the same group, because training went back to a checkpoint.
+
+        What was sent stays as it happened: no step is ever written again.
+
+        Args:
+            images_seen: the moment that training went back to.
+        """
+        if self.mode == "disabled" or not self.run.record_path.is_file():
+            return
+        self.finalize("success")
+        old = self.run.read_run()["wandb"]
+        if old is not None:
+            letters = string.ascii_lowercase + string.digits
+            new = "".join(secrets.choice(letters) for _ in range(8))
+            self._forked_from = f"{old['id']}@{images_seen}"
+            self.run.update_run(wandb={**old, "id": new, "group": old.get("group") or old["id"]})
 
     def _start(self) -> Any:
         mode, why = self._choose_mode()
@@ -158,7 +179,7 @@ class GuardedWandbLogger(WandbLogger):
         identity = self._identity()
         run = wandb.init(
             dir=self.run.path,
-            config=self.config,
+            config={**self.config, **self._origin()},
             mode=mode,  # type: ignore[arg-type]
             name=self.run.path.name,
             resume="allow",
@@ -172,7 +193,7 @@ class GuardedWandbLogger(WandbLogger):
         return run
 
     def _identity(self) -> dict[str, Any]:
-        """Return id, project and entity: those of run.json when the run is resumed."""
+        """Return id, project, entity and group: those of run.json when the run is resumed."""
         record = self.run.read_run() if self.run.record_path.is_file() else None
         if record is not None and record["wandb"]:
             return dict(record["wandb"])
@@ -184,9 +205,19 @@ class GuardedWandbLogger(WandbLogger):
             "project": os.environ.get("WANDB_PROJECT") or self._project,
             "entity": os.environ.get("WANDB_ENTITY") or self._wandb_init.get("entity"),
         }
+        relatives = (record and record["parent"] or {}).get("group")
+        if group := os.environ.get("WANDB_RUN_GROUP") or relatives:
+            identity["group"] = group
         if record is not None:
             self.run.update_run(wandb=identity)
         return identity
+
+    def _origin(self) -> dict[str, str]:
+        """Return what a fork's config says of where it comes from; nothing for a fresh run."""
+        if self._forked_from:
+            return {"forked_from": self._forked_from}
+        parent = self.run.read_run()["parent"] if self.run.record_path.is_file() else None
+        return {"forked_from": parent["forked_from"]} if parent and "forked_from" in parent else {}
 
 
 def has_key() -> bool:

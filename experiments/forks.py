@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
-from torch.optim.lr_scheduler import LambdaLR
 
-from callbacks.rng import reseed
+from callbacks.collapse.changes import (
+    opponents,
+    players_of,
+    reseed_game,
+    reset_optimizer,
+    reset_weights,
+    retune,
+)
 from gan_modules.engine.game import Game
-from gan_modules.engine.player import Player
 
 
 class Reseeded(Callback):
@@ -24,8 +31,7 @@ class Reseeded(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """After the old states were put back."""
         assert isinstance(pl_module, Game)
-        reseed(self.seed, trainer.global_rank, pl_module.images_seen)
-        pl_module.noise.load_state_dict({"seed": self.seed, "calls": 0})
+        reseed_game(pl_module, trainer, self.seed)
 
 
 class Retuned(Callback):
@@ -36,25 +42,33 @@ class Retuned(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """After the old states were put back; moments and step counts stay."""
-        assert isinstance(pl_module, Game) and pl_module.referee is not None
+        assert isinstance(pl_module, Game)
+        players = players_of(pl_module)
         for fresh in pl_module.players():
-            retune(pl_module.referee.players[fresh.name], fresh, pl_module.steps[fresh.name])
+            retune(players[fresh.name], fresh, pl_module.steps[fresh.name])
 
 
-def retune(player: Player, fresh: Player, steps: int) -> None:
-    """Give a player the numbers of another one's optimizer.
+class OpponentsReset(Callback):
+    """All players but the primary one start again: ``--reset-d``.
 
     Args:
-        player: with the restored state.
-        fresh: as the settings describe it.
-        steps: that the player has taken, where its decay goes on.
+        what: ``"opt"`` empties the states of their optimizers, ``"weights"`` draws new initial
+            weights as well.
+        seed: of the new weights.
     """
-    groups, new = player.optimizer.param_groups, fresh.optimizer.param_groups
-    for group, settings in zip(groups, new, strict=True):
-        group.update({name: value for name, value in settings.items() if name != "params"})
-    scheduler = player.scheduler
-    if isinstance(scheduler, LambdaLR):
-        scheduler.base_lrs = [group["initial_lr"] for group in groups]
-        scheduler.last_epoch = steps
-        for group, scale in zip(groups, scheduler.lr_lambdas, strict=True):
-            group["lr"] = group["initial_lr"] * scale(steps)
+
+    def __init__(self, what: Literal["opt", "weights"], seed: int) -> None:
+        self.what, self.seed = what, seed
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """After the old states were put back.
+
+        Raises:
+            ValueError: the module was built of objects and cannot be built again.
+        """
+        assert isinstance(pl_module, Game)
+        names = opponents(pl_module)
+        if self.what == "weights":
+            reset_weights(pl_module, names, self.seed)
+        else:
+            reset_optimizer(pl_module, names)

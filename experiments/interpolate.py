@@ -32,7 +32,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--walks", type=count, default=6, help="pairs of latents (6)")
     parser.add_argument("--steps", type=count, help="images of a walk (9; moving pictures 32)")
     parser.add_argument("--fps", type=float, default=16.0, help="of a moving picture (16)")
-    parser.add_argument("--checkpoint", default="best", help="best, last, a step or images=N")
+    parser.add_argument(
+        "--checkpoint", default="best", help="best, pre-collapse, last, a step or images=N"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the latents (0)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     options = parser.parse_args(argv)

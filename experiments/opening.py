@@ -60,8 +60,8 @@ def open_run(path: str, which: str, device: str = "auto") -> OpenedRun:
 
     Args:
         path: folder of the run.
-        which: ``best``, ``last``, a number of generator steps, ``images=N`` or a file; ``best``
-            falls back to ``last`` where nothing has been evaluated.
+        which: ``best``, ``last``, ``pre-collapse``, a number of generator steps, ``images=N`` or a
+            file; ``best`` falls back to ``last`` where nothing has been evaluated.
         device: ``auto`` takes a GPU if there is one.
 
     Raises:

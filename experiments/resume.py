@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -12,23 +13,28 @@ from pathlib import Path
 from pytorch_lightning.callbacks import Callback
 
 from callbacks.checkpoint_index import CheckpointEntry
+from callbacks.checkpointing import Checkpointing
 from callbacks.index_rebuild import rebuild_index
 from callbacks.run_folder import RunFolder
 from callbacks.run_lock import sole_writer
-from experiments.arguments import OneLineParser
 from experiments.cli import RUN_DIR, GanCLI, quiet_lightning, started_elsewhere
 from experiments.errors import CommandError
 from experiments.fit import is_rank_zero, train
-from experiments.forks import Reseeded, Retuned
+from experiments.forks import OpponentsReset, Reseeded, Retuned
+from experiments.lineage import child_of, parent_of
 from experiments.opening import read_settings
+from experiments.relative import absolute
+from experiments.resume_options import is_fork, new_seed, parse
 from gan_modules.engine.loading import read_game_checkpoint
+
+log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str]) -> int:
     """Go on; returns 0, or 143 when a signal stopped the run again."""
     options = parse(argv)
     run = RunFolder.open(options.run)
-    forked = bool(options.set) or options.seed is not None or options.source != "last"
+    forked = is_fork(options)
     if options.out and not forked:
         raise CommandError(
             f"--out is for a fork, got {options.out} with nothing changed; change something with "
@@ -63,11 +69,14 @@ def proceed(options: argparse.Namespace, run: RunFolder, forked: bool) -> int:
     words = ["--config", str(run.config_path)]
     if seed is not None:
         words += [f"--seed_everything={seed}", f"--data.init_args.seed={seed}"]
-    words += [f"--{change}" for change in options.set]
+    words += [f"--{change}" for change in absolute(options.set, settings)]
     # Processes that the trainer starts run this command again and must find the same folder.
     target = Path(os.environ.get(RUN_DIR) or target)
     quiet_lightning()
     changes: list[Callback] = [Retuned()] if forked else []
+    if options.reset_d != "no":
+        own = settings.get("seed_everything")
+        changes += [OpponentsReset(options.reset_d, seed if seed is not None else int(own or 0))]
     changes += [Reseeded(seed)] if seed is not None else []
     cli = GanCLI(words, run_dir=target, more_callbacks=changes)
     try:
@@ -76,40 +85,11 @@ def proceed(options: argparse.Namespace, run: RunFolder, forked: bool) -> int:
             return go_on(cli, run, entry)
         assert entry is not None
         refuse_idle(cli, run, entry)
-        parent = {"run": str(run.path), "checkpoint": entry["path"]}
-        return train(cli, run.file_of(entry), parent)
+        file = run.file_of(entry)
+        cli.beginning.prepare = lambda: log.info("going on from %s", file)
+        return train(cli, file, parent_of(run, entry))
     finally:
         os.environ.pop(RUN_DIR, None)
-
-
-def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The options of ``resume``."""
-    parser = OneLineParser("ganagerie resume", description="Go on with a run, or fork it.")
-    parser.add_argument("run", help="run folder")
-    parser.add_argument(
-        "--from",
-        dest="source",
-        default="last",
-        metavar="WHICH",
-        help="last (go on in place), best, a generator step or images=N (fork)",
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a setting, for example model.init_args.generator_lr=1e-4 (forks)",
-    )
-    parser.add_argument("--seed", help="new seed, or +1 for the next (forks)")
-    parser.add_argument("--out", help="folder of the fork (RUN-fork1, ...)")
-    parser.add_argument("--rebuild-index", action="store_true", help="only rebuild index.json")
-    options = parser.parse_args(argv)
-    for change in options.set:
-        if "=" not in change or change.startswith("-"):
-            raise CommandError(
-                f"--set must be KEY=VALUE, got {change!r}; as in --set trainer.max_steps=5000"
-            )
-    return options
 
 
 def choose(run: RunFolder, source: str, forked: bool) -> CheckpointEntry | None:
@@ -128,34 +108,6 @@ def choose(run: RunFolder, source: str, forked: bool) -> CheckpointEntry | None:
     entry = run.resolve(source)
     run.verify(entry)
     return entry
-
-
-def new_seed(text: str | None, old: object) -> int | None:
-    """``+1`` counts from the run's own seed.
-
-    Raises:
-        CommandError: if it is no number of 0 or more.
-    """
-    if text is None:
-        return None
-    try:
-        number = int(text) + (int(str(old)) if text.startswith("+") else 0)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise CommandError(
-            f"--seed must be a number of 0 or more, or +1, got {text!r}; +1 takes the run's own "
-            "seed plus one"
-        )
-    return number
-
-
-def child_of(run: RunFolder) -> Path:
-    """The first free ``RUN-fork<n>``."""
-    number = 1
-    while (path := run.path.with_name(f"{run.path.name}-fork{number}")).exists():
-        number += 1
-    return path
 
 
 def check_variant(cli: GanCLI, run: RunFolder, entry: CheckpointEntry | None) -> None:
@@ -217,6 +169,9 @@ def go_on(cli: GanCLI, run: RunFolder, entry: CheckpointEntry | None) -> int:
             file=sys.stderr,
         )
         return 0
-    cli.beginning.prepare = lambda: run.rewind(entry["images_seen"] if entry else -1)
+    moment = entry["images_seen"] if entry else -1
+    callbacks = cli.trainer.callbacks  # type: ignore[attr-defined]
+    keep = next(c.keep for c in callbacks if isinstance(c, Checkpointing))
+    cli.beginning.prepare = lambda: run.rewind(moment, keep)
     checkpoint = run.file_of(entry) if entry else None
     return train(cli, checkpoint, in_place=True)

@@ -22,7 +22,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("run", help="run folder")
     parser.add_argument("--n", type=count, default=64, help="number of images (64)")
     parser.add_argument("--out", type=Path, help="folder for the images (RUN/samples)")
-    parser.add_argument("--checkpoint", default="best", help="best, last, a step or images=N")
+    parser.add_argument(
+        "--checkpoint", default="best", help="best, pre-collapse, last, a step or images=N"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the latents (0)")
     parser.add_argument("--columns", type=count, default=8, help="of the grid (8)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")

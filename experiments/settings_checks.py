@@ -13,7 +13,15 @@ from experiments.errors import CommandError
 from experiments.option_errors import accepts_null, describe, options_of, settings_of
 
 ROOT = Path(__file__).parents[1]
-_SECTIONS = ("trainer", "loggers", "sample_grid", "evaluation", "checkpointing")
+_SECTIONS = (
+    "trainer",
+    "loggers",
+    "sample_grid",
+    "evaluation",
+    "checkpointing",
+    "collapse_monitor",
+    "memorization",
+)
 # Lightning's, which would act beside the players' own.
 _REPLACED = {
     "gradient_clip_val": "model.init_args.generator_clip_norm and discriminator_clip_norm",

@@ -5,7 +5,8 @@ Read this file and the paper's own; ``engine/`` holds what runs underneath.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -218,6 +219,15 @@ class AdversarialModule(Game):
         """Images ``(N, C, H, W)`` of latents ``(N, latent_dim)``, in eval mode."""
         with evaluating(self.sampler()) as network:
             return network(z)
+
+    @contextmanager
+    def unaveraged(self) -> Iterator[None]:
+        """Inside, samples come from the generator itself."""
+        average, self.generator_ema = self.generator_ema, None
+        try:
+            yield
+        finally:
+            self.generator_ema = average
 
     def sampler(self) -> nn.Module:
         """The network that samples are drawn from: the averaged generator, or the generator."""

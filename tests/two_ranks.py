@@ -16,7 +16,7 @@ from pytorch_lightning import Trainer
 
 import gan_modules.base  # noqa: F401  (registers the strategy)
 from callbacks.evaluation import Evaluation
-from tests import two_ranks_callbacks
+from tests import two_ranks_callbacks, two_ranks_collapse
 from tests.small_variants import SmallImages, build, loader, names, sgd
 
 ROUNDS = 10
@@ -140,6 +140,9 @@ def main(out: Path) -> None:
     of_callbacks = out / "callbacks"
     of_callbacks.mkdir(exist_ok=True)
     torch.save(two_ranks_callbacks.cases(of_callbacks, rank), of_callbacks / f"rank{rank}.pt")
+    of_collapse = out / "collapse"
+    of_collapse.mkdir(exist_ok=True)
+    torch.save(two_ranks_collapse.cases(of_collapse), of_collapse / f"rank{rank}.pt")
     dist.destroy_process_group()
 
 

@@ -18,6 +18,7 @@ _PUBLISHED = {
         "kd_se": "kid_se",
         "cs": "is",
         "cs_sd": "is_sd",
+        "mifd": "mifid",
     },
     "inception_clean": {"fd": "fid_clean", "kd": "kid_clean", "kd_se": "kid_clean_se"},
 }

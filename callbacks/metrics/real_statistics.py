@@ -71,11 +71,11 @@ def real_statistics(
     if arrays is not None:
         return RealStatistics.from_arrays(arrays)
 
-    bank = _bank_of(reals, space, strided_indices(len(reals), count))
+    bank = bank_of(reals, space, strided_indices(len(reals), count))
     held_out = data.reference("held_out") if split == "train" else None
     others = None
     if held_out is not None and len(held_out) >= n_fake:
-        others = _bank_of(held_out, space, strided_indices(len(held_out), n_fake))
+        others = bank_of(held_out, space, strided_indices(len(held_out), n_fake))
 
     def compute() -> dict[str, np.ndarray]:
         found = RealStatistics.of(space, bank, data=data.fingerprint(), split=split)
@@ -125,7 +125,14 @@ def with_floor(
     return replace(real, floor=floor, floor_note=note)
 
 
-def _bank_of(reals: ReferenceSet, space: FeatureSpace, indices: Sequence[int]) -> FeatureBank:
+def bank_of(reals: ReferenceSet, space: FeatureSpace, indices: Sequence[int]) -> FeatureBank:
+    """Features of some real samples, computed in shares; every rank must call it.
+
+    Args:
+        reals: the samples.
+        space: on its device.
+        indices: which, in this order.
+    """
     builder = BankBuilder(space, len(indices))
     for samples in read_samples(reals, [indices[i] for i in builder.indices]):
         builder.add(samples)

@@ -85,6 +85,7 @@ def draw(
     suffix: str = "",
     hint: str = "",
     from_zero: bool = False,
+    y_axis: Axis | None = None,
 ) -> Chart:
     """Draw one chart.
 
@@ -95,10 +96,12 @@ def draw(
         suffix: rest of the name, which a reader needs less.
         hint: one or two words beside the title, such as "lower is better".
         from_zero: the value axis starts at 0.
+        y_axis: the value axis; None fits one to the values.
     """
     thinned = [thin(s.curve) for s in series]
     floors = [s.floor for s in series if s.floor is not None]
-    y_axis = value_axis([s.curve for s in series], levels=floors, from_zero=from_zero)
+    curves = [s.curve for s in series]
+    y_axis = y_axis or value_axis(curves, levels=floors, from_zero=from_zero)
     notes = [note for s in series for note in _notes(s, y_axis)]
     if y_axis is None:
         return Chart(title, suffix, hint, [], [], [], [], [*notes, "No finite value yet"], {})

@@ -80,6 +80,11 @@ def moment(text: str | None) -> str:
     return time.strftime("%Y-%m-%d %H:%M UTC")
 
 
+def sentence(text: str) -> str:
+    """The same words with a capital letter in front."""
+    return text[:1].upper() + text[1:]
+
+
 def tick_labels(ticks: Sequence[float]) -> list[str]:
     """Labels of one axis, all with the same number of decimals or the same SI unit."""
     largest = max(abs(t) for t in ticks)

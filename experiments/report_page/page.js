@@ -58,6 +58,7 @@ function chart(figure) {
       row.append(keys[k].querySelector("svg").cloneNode(true));
       element("span", "", row, keys[k].querySelector("span").textContent);
       element("b", "", row, shown(points[i][1]));
+      if (points[i][2]) tip.firstChild.textContent += " · " + points[i][2];
       if (data.marks[k][i] === null) return;
       const spot = element("div", "spot " + lines[k].getAttribute("class"), area);
       spot.style.left = 100 * points[i][0] / data.end + "%";

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from callbacks.retention import is_frechet
 from experiments.report_page import formatting
 from experiments.report_page.curves import images_axis
+from experiments.report_page.health import panels
 from experiments.report_page.palette import css_variables, style_of
 from experiments.report_page.pictures import viewers
 from experiments.report_page.protocols import Protocols, flat
@@ -70,7 +71,7 @@ def render(runs: Sequence[Run]) -> str:
     judgements = [judged(run) for run in runs]
     letters = [protocols.letter(j.protocol) if j else "" for j in judgements]
     script = (_HERE / "page.js").read_text("utf-8")
-    style = (_HERE / "page.css").read_text("utf-8")
+    style = "".join((_HERE / name).read_text("utf-8") for name in ("page.css", "health.css"))
     attributions = [str(run.info.get("attribution") or "").strip() for run in runs]
     return (
         _environment()
@@ -87,13 +88,14 @@ def render(runs: Sequence[Run]) -> str:
             protocols=protocols.rows(),
             caveats=protocols.caveats(),
             training_charts=training,
+            health=panels(runs, labels),
             smooth=any(line.trend for chart in training for line in chart.lines),
             viewers=viewers(runs, labels),
             setting_names=["settings"] if len(runs) == 1 else [f"settings of {x}" for x in labels],
             differing=differing_settings(runs) if len(runs) > 1 else [],
             attributions=list(dict.fromkeys(text for text in attributions if text)),
             written=datetime.now(timezone.utc).isoformat(),
-            # Markup: these two files are ours. Everything else is escaped by the environment.
+            # Markup: these files are ours. Everything else is escaped by the environment.
             script=Markup(script),
             style=Markup(style),
             light=Markup(css_variables(dark=False)),
@@ -131,6 +133,8 @@ def _subject(run: Run, label: str, slot: int) -> Subject:
     folder = shlex.quote(str(run.path.resolve()))
     commands = []
     if run.checkpoints:
+        if run.health and run.health.commands and run.health.history.lost_now:
+            commands.append(("Go back to before the fall", run.health.commands[0][1]))
         commands.append(("Go on from the last checkpoint", f"ganagerie resume {folder}"))
         if run.best is not None and run.best != run.last:
             commands.append(("Go on from the best", f"ganagerie resume {folder} --from best"))
@@ -167,6 +171,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("number", "count", "short", "duration", "size", "moment"):
+    for name in ("number", "count", "short", "duration", "size", "moment", "sentence"):
         environment.filters[name] = getattr(formatting, name)
     return environment

@@ -6,6 +6,8 @@ severity 1) every pair is at least 0.099 apart in OKLab, and every colour has a 
 least 3 with the surface below it (WCAG 2.1, 1.4.11). tests/experiments/test_report.py checks it.
 """
 
+from callbacks.collapse import colours as states
+
 LIGHT_SURFACE = "#ffffff"
 DARK_SURFACE = "#1b1e23"
 LIGHT = ("#3d8ef2", "#962619", "#08845c", "#db589d", "#744bc9", "#a38d0d")
@@ -21,7 +23,9 @@ def style_of(slot: int) -> tuple[int, int]:
 
 
 def css_variables(dark: bool) -> str:
-    """CSS custom properties ``--series-0`` ... and ``--surface`` of one theme."""
+    """CSS custom properties ``--series-0`` ..., ``--surface`` and the states of one theme."""
     colours, surface = (DARK, DARK_SURFACE) if dark else (LIGHT, LIGHT_SURFACE)
     rows = [f"--series-{i}:{colour}" for i, colour in enumerate(colours)]
+    shades = states.DARK if dark else states.LIGHT
+    rows += [f"--{state.replace('_', '-')}:{colour}" for state, colour in shades.items()]
     return ";".join([f"--surface:{surface}", *rows])

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from callbacks.collapse.wording import FALL_FIGURE, GRIDS, SCORE_FIGURE
 from experiments.report_page.palette import style_of
 from experiments.report_page.records import Frame, Run
 
@@ -50,7 +51,9 @@ class Viewer:
 
 def viewers(runs: Sequence[Run], labels: Sequence[str]) -> list[Viewer]:
     """One viewer for each media key, in the order in which they are found."""
-    keys = sorted({key for run in runs for key in run.media}, key=lambda k: (k != "samples", k))
+    # The panel of the health shows these at their moments, and draws the curve itself.
+    told = {GRIDS, SCORE_FIGURE, FALL_FIGURE} if any(run.health for run in runs) else set()
+    keys = sorted({k for run in runs for k in run.media} - told, key=lambda k: (k != "samples", k))
     return [_viewer(key, runs, labels, share=len(keys) * len(runs)) for key in keys]
 
 
@@ -67,7 +70,7 @@ def _viewer(key: str, runs: Sequence[Run], labels: Sequence[str], share: int) ->
 
 def _panel(label: str, slot: int, frames: list[Frame], stops: list[int], total: int) -> Panel:
     pictures = [
-        Picture(frame.images_seen, _data_uri(frame), frame.width, frame.height) for frame in frames
+        Picture(frame.images_seen, data_uri(frame), frame.width, frame.height) for frame in frames
     ]
     seen = [p.images_seen for p in pictures]
     # A stop shows the newest picture up to there, so that runs with other intervals keep in step.
@@ -93,6 +96,7 @@ def choose(frames: Sequence[Frame], budget: int) -> list[Frame]:
     return list(frames[-1:])
 
 
-def _data_uri(frame: Frame) -> str:
+def data_uri(frame: Frame) -> str:
+    """The file of a frame, to be put into the page."""
     text = base64.b64encode(frame.path.read_bytes()).decode("ascii")
     return f"data:image/png;base64,{text}"

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from experiments.report_page.curves import Curve
+from experiments.run_health import RunHealth
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,11 @@ class Frame:
 
 @dataclass
 class Run:
-    """Everything the page shows of one run; ``curves`` maps a metrics.csv column to its values."""
+    """Everything the page shows of one run; ``curves`` maps a metrics.csv column to its values.
+
+    ``left`` holds the pictures of the branch that each rollback left, by its number from 1.
+    ``health`` is None for a run that no collapse monitor has watched.
+    """
 
     path: Path
     info: dict[str, Any]
@@ -67,6 +72,8 @@ class Run:
     best: str | None = None
     last: str | None = None
     media: dict[str, list[Frame]] = field(default_factory=dict)
+    left: dict[int, dict[str, list[Frame]]] = field(default_factory=dict)
+    health: RunHealth | None = None
     problems: list[str] = field(default_factory=list)
 
     @property

@@ -15,6 +15,7 @@ from callbacks.durable import whole_lines
 from callbacks.run_folder import RunFolder
 from experiments.report_page.curves import Curve
 from experiments.report_page.records import Checkpoint, Evaluation, Frame, Run
+from experiments.run_health import read_health
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -44,8 +45,15 @@ def read_run(path: Path) -> Run:
         _read_index(run, folder)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         run.problems.append(f"index.json: checkpoints left out. {_one_line(error)}")
-    for key in folder.media_keys():
-        _read_media(run, folder, key)
+    try:
+        run.health = read_health(RunFolder(path.resolve()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        run.problems.append(f"Health left out. {_one_line(error)}")
+    _read_media(run, folder, run.media)
+    rollbacks = len(run.health.history.lost) if run.health else 0
+    for number in range(1, rollbacks + 1):
+        branch = RunFolder(path / "left" / str(number))
+        _read_media(run, branch, run.left.setdefault(number, {}))
     return run
 
 
@@ -145,19 +153,22 @@ def _read_index(run: Run, folder: RunFolder) -> None:
 
 
 def _state(state: Any) -> str | None:
-    return None if state is None else str(state)
+    """The name of the state that a collapse monitor saw at a checkpoint."""
+    name = state.get("state") if isinstance(state, dict) else state
+    return None if name is None else str(name).replace("_", " ")
 
 
-def _read_media(run: Run, folder: RunFolder, key: str) -> None:
-    for images_seen, file in folder.media_files(key):
-        if file.suffix != ".png":
-            continue
-        with file.open("rb") as stream:
-            head = stream.read(24)
-        if len(head) < 24 or not head.startswith(_PNG):
-            name = file.relative_to(run.path).as_posix()
-            run.problems.append(f"{name}: not a PNG image, left out")
-            continue
-        width, height = struct.unpack(">II", head[16:24])
-        frame = Frame(images_seen, file, width, height, file.stat().st_size)
-        run.media.setdefault(key, []).append(frame)
+def _read_media(run: Run, folder: RunFolder, media: dict[str, list[Frame]]) -> None:
+    for key in folder.media_keys():
+        for images_seen, file in folder.media_files(key):
+            if file.suffix != ".png":
+                continue
+            with file.open("rb") as stream:
+                head = stream.read(24)
+            if len(head) < 24 or not head.startswith(_PNG):
+                name = file.relative_to(run.path).as_posix()
+                run.problems.append(f"{name}: not a PNG image, left out")
+                continue
+            width, height = struct.unpack(">II", head[16:24])
+            frame = Frame(images_seen, file, width, height, file.stat().st_size)
+            media.setdefault(key, []).append(frame)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -33,6 +34,8 @@ class Game(LightningModule):
         steps: optimizer steps of each player.
         noise: randomness of the training step that is the same for any number of ranks.
         last_statistics: the means of the last flush, for progress bars.
+        non_finite_handler: asked when a gradient is not finite, before any weight was moved by it;
+            True: the round is left, and the run goes on with what the handler's owner does next.
     """
 
     primary_player = "generator"
@@ -45,6 +48,7 @@ class Game(LightningModule):
         self.steps: dict[str, int] = {}
         self.last_statistics: dict[str, float] = {}
         self.referee: Referee | None = None
+        self.non_finite_handler: Callable[[NonFiniteError], bool] | None = None
         self._resumed = False
         self._primary_at = 0
         self._flushed: tuple[int, float] | None = None
@@ -79,6 +83,14 @@ class Game(LightningModule):
         """The dtype of the weights, as a ``torch.dtype``."""
         assert isinstance(self.dtype, torch.dtype)
         return self.dtype
+
+    @contextmanager
+    def unaveraged(self) -> Iterator[None]:
+        """Inside, samples come from the weights that are trained, not from an average of them.
+
+        An average hides a collapse for about its half-life. A module without one has nothing to do.
+        """
+        yield
 
     def note(self, name: str, value: Tensor) -> None:
         """Log a scalar as ``train/<name>``: a mean over the interval; costs nothing per batch."""
@@ -126,7 +138,13 @@ class Game(LightningModule):
             self.check_batch(batch)
             self._flushed = (self.images_seen, time.perf_counter())
         before = self.steps[self.primary_player]
-        self.referee.play(batch, self.position)
+        try:
+            self.referee.play(batch, self.position)
+        except NonFiniteError as error:
+            # Gradients are reduced before they are looked at, so all ranks are here together.
+            if self.non_finite_handler is None or not self.non_finite_handler(error):
+                raise
+            return
         images = len(next(iter(batch.values()))) * self.trainer.world_size
         self.images_seen += images
         self.rounds += 1

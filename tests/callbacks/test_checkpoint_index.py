@@ -12,6 +12,9 @@ from callbacks.run_folder import RunFolder
 from tests.helpers_callbacks import add_file, entry_of
 
 
+HEALTHY = {"state": "healthy", "probe": 3, "score": 0.9, "armed": True}
+
+
 class Killed(BaseException):
     """Stands for SIGKILL: nothing catches it."""
 
@@ -86,7 +89,8 @@ def test_index_is_true_whatever_the_moment_of_a_kill(
 
 def test_best_and_last_follow_the_rows(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    assert run.read_index() == {"format": 1, "checkpoints": [], "best": None, "last": None}
+    empty = {"format": 1, "checkpoints": [], "best": None, "last": None, "health": None}
+    assert run.read_index() == empty
     for images_seen, score in ((100, 4.0), (200, 2.0), (300, 3.0), (400, None)):
         add_file(run, images_seen, score)
     index = run.read_index()
@@ -103,13 +107,13 @@ def test_best_and_last_follow_the_rows(tmp_path: Path) -> None:
 def test_same_moment_joins_reasons_and_takes_scores(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     add_file(run, 100)
-    run.add_checkpoint(entry_of(run, 100, 2.5, state="healthy"))
+    run.add_checkpoint(entry_of(run, 100, 2.5, state=HEALTHY))
     run.add_checkpoint(entry_of(run, 100, reasons=["end", "interval"]))
     (entry,) = run.read_index()["checkpoints"]
     assert entry["reasons"] == ["interval", "evaluation", "end"]
     assert entry["scores"] == {"fd_rand@2k": 2.5}
     assert entry["protocol"] == {"samples": 2000}
-    assert entry["state"] == "healthy"
+    assert entry["state"] == HEALTHY
 
 
 def test_resolve_knows_every_way_to_name_a_checkpoint(tmp_path: Path) -> None:

@@ -191,6 +191,45 @@ def test_ids_come_from_the_sweep_and_from_the_record(
     assert GuardedWandbLogger(run.path)._identity() == expected
 
 
+def forked(path: Path, **more: str) -> RunFolder:
+    """A run that goes on from another one."""
+    parent = {"run": "old", "checkpoint": "checkpoints/images=8.ckpt", **more}
+    return RunFolder.create(path, name="f", variant="v", data="d", parent=parent)
+
+
+def test_a_fork_is_a_run_of_its_own_in_the_group_of_its_parent(tmp_path: Path) -> None:
+    run = forked(tmp_path / "fork", forked_from="parent12@84000", group="family34")
+    for max_steps in (2, 3):
+        logger = GuardedWandbLogger(run.path, {"model": {"lr": 1}}, mode="offline", project="p")
+        make_trainer(run.path, logger=logger, max_steps=max_steps).fit(ToyGan(), Data())
+        time.sleep(1.0)  # W&B names folders by the second.
+    identity = run.read_run()["wandb"]
+    assert identity is not None and identity["group"] == "family34"
+    assert identity["id"] not in ("parent12", "family34")
+    for folder in wandb_runs(run):
+        (started,) = [r["run"] for r in records(folder) if r["type"] == "run"]
+        assert started["run_id"] == identity["id"] and started["run_group"] == "family34"
+        update = started["config"]["update"]
+        assert update["forked_from"] == "parent12@84000" and update["model"] == {"lr": 1}
+
+
+def test_group_of_the_environment_comes_first_and_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = forked(tmp_path / "fork", forked_from="a@1", group="family34")
+    monkeypatch.setenv("WANDB_RUN_GROUP", "study7")
+    assert GuardedWandbLogger(run.path)._identity()["group"] == "study7"
+    monkeypatch.delenv("WANDB_RUN_GROUP")
+    assert GuardedWandbLogger(run.path)._identity()["group"] == "study7"
+
+
+def test_run_that_is_no_fork_has_neither_group_nor_origin(run: RunFolder, tmp_path: Path) -> None:
+    # Also a fork of an older version, whose record names no more than run and checkpoint.
+    for one in (run, forked(tmp_path / "old")):
+        logger = GuardedWandbLogger(one.path)
+        assert "group" not in logger._identity() and logger._origin() == {}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

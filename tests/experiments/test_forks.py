@@ -2,7 +2,7 @@ import torch
 from torch import nn
 from torch.optim import Adam
 
-from experiments.forks import retune
+from callbacks.collapse.changes import retune
 from gan_modules.engine.player import Player, linear_decay
 
 

@@ -1,0 +1,285 @@
+"""Collapses put into healthy streams: from a known probe on, samples are spoilt before any rule.
+
+Each injection is a function of what the generator makes at a probe, of how many probes ago it
+began, and of a seed; it never looks at the detector or at its features.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from benchmarks.collapse.oracle import Oracle
+from benchmarks.collapse.plan import HELD_OUT_INJECTIONS
+from benchmarks.collapse.streams import Stream
+
+Effect = Literal["full", "partial", "diverged", "recover", "classes", "input", "none"]
+
+#: Draws of 2,048 after which rare modes are taken again.
+_MOST_DRAWS = 12
+_DRAW = 2048
+_SLOW = 10
+_RECOVER_AFTER = 6
+
+
+@dataclass(frozen=True)
+class View:
+    """The generator at one probe, with what an injection may ask of it.
+
+    Attributes:
+        stream: the run.
+        probe: the moment.
+        average: whether the averaged generator is looked at.
+        oracle: knows the modes.
+    """
+
+    stream: Stream
+    probe: int
+    average: bool
+    oracle: Oracle
+
+    def latents(self, n: int, seed: int, labels: Tensor | None = None) -> Tensor:
+        """Latents, which ask for classes where there are labels."""
+        return self.stream.latents(self.probe, n, seed, labels)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Samples of latents: bytes or points."""
+        return self.stream.decode(self.probe, z, self.average)
+
+    def fakes(self, n: int, seed: int, labels: Tensor | None = None) -> Tensor:
+        """Samples."""
+        return self.decode(self.latents(n, seed, labels))
+
+    def modes(self) -> list[int]:
+        """Modes that are drawn, the most frequent first."""
+        classes = self.oracle.classes(self.fakes(_DRAW, 0))
+        counts = torch.bincount(classes[classes >= 0], minlength=self.oracle.count)
+        return [int(mode) for mode in counts.argsort(descending=True) if counts[mode] > 0]
+
+    def weighted(self, n: int, seed: int, keep: Tensor) -> Tensor:
+        """Samples that are kept with a chance that depends on their mode.
+
+        Args:
+            n: how many.
+            seed: of the draw.
+            keep: ``(C + 1,)`` chances; the last one is of junk.
+        """
+        found: list[Tensor] = []
+        own = torch.Generator().manual_seed(seed + 17)
+        for draw in range(_MOST_DRAWS):
+            samples = self.fakes(_DRAW, seed * 31 + draw + 1)
+            chance = keep[self.oracle.classes(samples)]
+            found.append(samples[torch.rand(len(samples), generator=own) < chance])
+            if sum(map(len, found)) >= n:
+                break
+        pool = torch.cat(found)
+        if not len(pool):
+            return self.fakes(1, seed).expand(n, *self.fakes(1, seed).shape[1:]).clone()
+        rows = torch.arange(n) if len(pool) >= n else torch.arange(n) % len(pool)
+        return pool[rows]
+
+
+Draw = Callable[[View, int, int, int, Tensor | None], Tensor]
+
+
+@dataclass(frozen=True)
+class Injection:
+    """One way to spoil samples.
+
+    Attributes:
+        name: for tables.
+        effect: what it must be taken for.
+        draw: ``(view, n, seed, since, labels)`` to samples; ``since`` is 0 at the first probe.
+        gradual: whether the oracle, and not the first probe, says when the collapse began.
+        kinds: of data that it makes sense for.
+    """
+
+    name: str
+    effect: Effect
+    draw: Draw
+    gradual: bool = False
+    kinds: tuple[str, ...] = ("ring", "grid", "digits", "mnist")
+
+    @property
+    def family(self) -> str:
+        """The name without its numbers."""
+        return self.name.split("@")[0]
+
+    @property
+    def held_out(self) -> bool:
+        """Whether nobody may tune on it."""
+        return self.family in HELD_OUT_INJECTIONS
+
+
+def _plain(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
+    return view.fakes(n, seed, labels)
+
+
+def constant(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
+    """One sample with a little noise: a hundredth of the spread, or a level or two."""
+    one = view.fakes(1, 0).expand(n, *view.fakes(1, 0).shape[1:])
+    return with_noise(one, 0.01, seed)
+
+
+def with_noise(samples: Tensor, share: float, seed: int) -> Tensor:
+    """Samples with normal noise: ``share`` of the radius of the data, or of 255 levels."""
+    own = torch.Generator().manual_seed(seed + 101)
+    noise = torch.randn(samples.shape, generator=own)
+    if samples.dtype == torch.uint8:
+        return (samples.float() + 255.0 * share * noise).round().clamp(0, 255).to(torch.uint8)
+    return samples + 3.0 * share * noise
+
+
+def few_modes(k: int) -> Draw:
+    """Only ``k`` modes are left, as good as before."""
+
+    def draw(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
+        keep = torch.zeros(view.oracle.count + 1)
+        keep[some_modes(view)[:k]] = 1.0
+        return view.weighted(n, seed, keep)
+
+    return draw
+
+
+def some_modes(view: View) -> list[int]:
+    """The modes in an order that belongs to the run, those that are hardly drawn last."""
+    own = torch.Generator().manual_seed(view.stream.run.seed)
+    drawn = view.modes()
+    common = set(drawn[: max(1, (3 * len(drawn) + 3) // 4)])
+    order = torch.randperm(view.oracle.count, generator=own).tolist()
+    return sorted(order, key=lambda mode: (mode not in common, mode not in drawn))
+
+
+def copies(pool: int) -> Draw:
+    """Every sample is a copy of one of ``pool``."""
+
+    def draw(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
+        own = torch.Generator().manual_seed(seed)
+        return view.fakes(pool, 0)[torch.randint(pool, (n,), generator=own)]
+
+    return draw
+
+
+def contraction(rho: float) -> Draw:
+    """Samples shrink towards their mean, by ``rho`` at every probe."""
+
+    def draw(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
+        fakes, factor = view.fakes(n, seed, labels), rho ** (since + 1)
+        mean = view.fakes(_DRAW, 0).float().mean(dim=0)
+        moved = mean + factor * (fakes.float() - mean)
+        if fakes.dtype == torch.uint8:
+            return moved.round().clamp(0, 255).to(torch.uint8)
+        return moved
+
+    return draw
+
+
+def latent_contraction(rho: float) -> Draw:
+    """Latents shrink towards 0, by ``rho`` at every probe."""
+
+    def draw(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
+        return view.decode(view.latents(n, seed) * rho ** (since + 1))
+
+    return draw
+
+
+def class_drop(tenths: int, slow: bool) -> Draw:
+    """So many tenths of the modes are dropped, at once or one after another over ten probes."""
+
+    def draw(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
+        count = view.oracle.count
+        gone = max(1.0, round(tenths / 10 * count)) * min(1.0, (since + 1) / _SLOW if slow else 1.0)
+        keep = torch.ones(count + 1)
+        for place, mode in enumerate(some_modes(view)[:count]):
+            keep[mode] = 1.0 - min(1.0, max(0.0, gone - place))
+        return view.weighted(n, seed, keep)
+
+    return draw
+
+
+def blow_up(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
+    """Nothing but noise: uniform levels, or points ten times as far out as the data."""
+    own = torch.Generator().manual_seed(seed + 5)
+    shape = view.fakes(1, 0).shape[1:]
+    if view.fakes(1, 0).dtype == torch.uint8:
+        return torch.randint(0, 256, (n, *shape), generator=own).to(torch.uint8)
+    return 30.0 * torch.randn((n, *shape), generator=own)
+
+
+def not_a_number(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
+    """A generator whose weights are NaN."""
+    return torch.full((n, *view.fakes(1, 0).shape[1:]), math.nan)
+
+
+def passing(inner: Draw, probes: int) -> Draw:
+    """An injection that ends after some probes."""
+
+    def draw(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
+        return (inner if since < probes else _plain)(view, n, seed, since, labels)
+
+    return draw
+
+
+def dead_classes(tenths: int) -> Draw:
+    """So many tenths of the classes that are asked for give one image each."""
+
+    def draw(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
+        asked = torch.arange(n) % view.oracle.count if labels is None else labels
+        fakes = view.fakes(n, seed, asked)
+        for mode in some_modes(view)[:tenths]:
+            mine = asked == mode
+            one = view.fakes(1, mode + 1, torch.tensor([mode]))
+            fakes[mine] = with_noise(one.expand(int(mine.sum()), *one.shape[1:]), 0.01, seed + mode)
+        return fakes
+
+    return draw
+
+
+def ignored_labels(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
+    """Good samples of any class, whatever is asked for."""
+    own = torch.Generator().manual_seed(seed + 3)
+    return view.fakes(n, seed, torch.randint(view.oracle.count, (n,), generator=own))
+
+
+def brighter(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
+    """Two hundredths brighter, or to the right by as much of the radius."""
+    fakes = view.fakes(n, seed, labels)
+    if fakes.dtype == torch.uint8:
+        return (fakes.int() + 5).clamp(0, 255).to(torch.uint8)
+    return fakes + torch.tensor([0.06, 0.0])
+
+
+INJECTIONS: tuple[Injection, ...] = (
+    Injection("constant", "full", constant),
+    *(Injection(f"few_modes@{k}", "full", few_modes(k)) for k in (1, 2, 3)),
+    Injection("few_modes@5", "full", few_modes(5), kinds=("grid",)),
+    *(Injection(f"copies@{n}", "full", copies(n)) for n in (4, 16, 64)),
+    *(Injection(f"contraction@{r}", "full", contraction(r), True) for r in (0.5, 0.8, 0.95)),
+    *(
+        Injection(
+            f"latent_contraction@{r}", "full", latent_contraction(r), True, ("ring", "digits")
+        )
+        for r in (0.5, 0.8)
+    ),
+    *(Injection(f"class_drop@{k}", "full", class_drop(k, False)) for k in (5, 9)),
+    *(Injection(f"class_drop_slow@{k}", "full", class_drop(k, True), True) for k in (5, 9)),
+    *(Injection(f"class_drop@{k}", "partial", class_drop(k, False)) for k in (1, 3)),
+    *(Injection(f"class_drop_slow@{k}", "partial", class_drop(k, True), True) for k in (3,)),
+    Injection("noise_blowup", "diverged", blow_up),
+    Injection("nan", "diverged", not_a_number),
+    Injection("recover", "recover", passing(few_modes(2), _RECOVER_AFTER)),
+    Injection("dead_classes@3", "classes", dead_classes(3), kinds=("labelled",)),
+    Injection("dead_classes@6", "full", dead_classes(6), kinds=("labelled",)),
+    Injection("ignored_labels", "input", ignored_labels, kinds=("labelled",)),
+)
+
+#: What must not be taken for a collapse.
+CONTROLS: tuple[Injection, ...] = (
+    Injection("brighter", "none", brighter),
+    Injection("dip", "none", passing(class_drop(2, False), 2)),
+)

@@ -1,0 +1,400 @@
+"""The detector: numbers in, states out.
+
+A generator of an untrained network scores like a collapsed one, and a healthy score rises for most
+of a run. So nothing can collapse before it was armed, and a fall is measured from a robust peak.
+No torch, no files, no clock: the same object judges a run while it trains, replays it from
+``evaluations.jsonl``, and is measured by ``python -m benchmarks.collapse``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from statistics import median
+from typing import Any, cast
+
+from callbacks.collapse.evidence import evidence
+from callbacks.collapse.findings import findings, look_at_classes
+from callbacks.collapse.memory import Memory
+from callbacks.collapse.onset import FallSum, date_onset
+from callbacks.collapse.records import LOST, WHOLE, Band, Severity, Signals, State, Verdict
+from callbacks.collapse.score import Parts, is_class, parts_of, score_noise
+from callbacks.collapse.settings import DetectorSettings
+from callbacks.collapse.trend import coverage_of, distance_of, never_improved, rises
+
+_DIVERSITY, _COVERAGE, _QUALITY = 0, 1, 2
+#: Noise of the parts that a perfect generator has at 256 samples: the least that is believed.
+_PART_NOISE = 0.012
+#: The same of the score, where the band does not say.
+_LEAST_NOISE = 0.005
+#: Standardised falls below this are noise to the cumulative sum of the coverage ...
+_PARTIAL_SLACK = 1.0
+#: ... and a sum above this is none any more.
+_PARTIAL_SUM = 10.0
+
+_Finding = tuple[State, Severity | None, str]
+
+
+class CollapseDetector:
+    """A state machine over light probes and heavy evaluations.
+
+    Args:
+        band: what each signal is for real samples.
+        settings: the thresholds.
+        planned_probes: of the whole run, for the report that a generator never learns.
+
+    Attributes:
+        verdict: the last one.
+        probes: light probes so far.
+    """
+
+    def __init__(
+        self, band: Band, settings: DetectorSettings | None = None, planned_probes: int = 100
+    ) -> None:
+        self.band, self.settings = band, settings or DetectorSettings()
+        self.planned_probes = planned_probes
+        self.memory = Memory()
+        self.verdict = Verdict("warmup")
+        self.probes = 0
+        self._fall, self._partial = FallSum(), FallSum()
+        self._counts = {"above": 0, "calm": 0, "since": 0, "rubbish": 0, "far": 0}
+
+    @property
+    def armed(self) -> bool:
+        """Whether there is something to lose: the generator has reached ``arm_score``."""
+        return self.memory.peak is not None
+
+    @property
+    def _now(self) -> int:
+        return self.probes - 1
+
+    def wants_second_look(self, signals: Signals, finite: bool = True) -> bool:
+        """Whether a probe is so extreme that it should be drawn again before it is believed."""
+        parts = parts_of(signals, self.band) if finite else None
+        if parts is None or not self.armed or self.verdict.state in LOST:
+            return False
+        return self._duplicated(signals) or self._drop(parts) >= self.settings.suspect_drop
+
+    def update(
+        self,
+        images_seen: int,
+        signals: Signals,
+        *,
+        second: Signals | None = None,
+        finite: bool = True,
+    ) -> Verdict:
+        """Judge one light probe.
+
+        Args:
+            images_seen: the moment.
+            signals: by group and name.
+            second: of another draw at the same moment; the better one of the two is believed.
+            finite: whether samples, weights and losses are finite on all ranks.
+
+        Returns:
+            The verdict, also kept as :attr:`verdict`.
+        """
+        parts = parts_of(signals, self.band) if finite else None
+        again = parts_of(second, self.band) if finite and second else None
+        if second and again and (parts is None or again.score > parts.score):
+            signals, parts = second, again
+        self.probes += 1
+        self.memory.see(images_seen, parts)
+        if parts is None:
+            found: _Finding = ("diverged", None, "samples, weights or losses are not finite")
+        else:
+            found = self._judge(signals, parts)
+        self._enter(found, parts)
+        quiet = self.verdict.state not in ("healthy", "recovered")
+        self.verdict = replace(
+            self.verdict,
+            score=parts.score if parts else None,
+            drop=self._drop(parts) if parts and self.armed else None,
+            evidence=evidence(parts, signals, self.memory) if quiet and self.armed else (),
+            findings=tuple(findings(signals, self.band, self.memory, quiet)),
+        )
+        return self.verdict
+
+    def _judge(self, signals: Signals, parts: Parts) -> _Finding:
+        before = self.verdict
+        dead = look_at_classes(signals, self.band, self.memory, self.settings)
+        if not self.armed:
+            return self._warm_up(parts)
+        drop = self._drop(parts)
+        self.memory.fall(drop)
+        self._sum_up(parts)
+        if self._diverges(parts):
+            return "diverged", None, "the samples are diverse, but none of them is like real ones"
+        if before.state in LOST:
+            return self._recover(drop, parts)
+        if reason := self._collapses(signals, parts, drop, dead):
+            return "collapsed", "full", reason
+        if reason := self._collapses_in_part():
+            return "collapsed", "partial", reason
+        if reason := self._suspicious(parts, drop, dead):
+            return "suspect", None, reason
+        if reason := self._suspicious_in_part():
+            return "suspect", "partial", reason
+        if before.state == "recovered" and self._counts["since"] < self.settings.settle_probes:
+            return "recovered", None, "a collapse is over"
+        return "healthy", None, ""
+
+    # -- before arming -----------------------------------------------------------------------------
+
+    def _warm_up(self, parts: Parts) -> _Finding:
+        settings, counts = self.settings, self._counts
+        good = parts.score >= settings.arm_score and parts.coverage >= settings.arm_coverage
+        counts["above"] = counts["above"] + 1 if good else 0
+        if counts["above"] >= settings.arm_probes:
+            return "healthy", None, ""
+        late = max(settings.never_probes, settings.never_share * self.planned_probes)
+        hopeless = self.probes >= late and never_improved(self.memory, self._now, settings)
+        if self.verdict.state == "never_learned" or hopeless:
+            reason = f"no score of {settings.arm_score:g} in {self.probes} probes"
+            return "never_learned", None, reason
+        return "warmup", None, ""
+
+    # -- collapse ----------------------------------------------------------------------------------
+
+    def _drop(self, parts: Parts) -> float:
+        return 1.0 - parts.score / cast(float, self.memory.peak)
+
+    def _z(self, score: float) -> float:
+        least = max(score_noise(self.band), _LEAST_NOISE)
+        middle, sd = self.memory.noise(self.settings.baseline, least)
+        return (score - middle) / sd
+
+    def _collapses(self, signals: Signals, parts: Parts, drop: float, dead: float) -> str:
+        settings, memory = self.settings, self.memory
+        if self._duplicated(signals):
+            share = signals[WHOLE]["duplicates"]
+            return f"{share:.0%} of the samples are copies of each other"
+        part = 1.0 - settings.sudden_part
+        both = parts.diversity <= part * memory.top(_DIVERSITY) and (
+            parts.coverage <= part * memory.top(_COVERAGE)
+        )
+        if drop >= settings.sudden_drop and both:
+            return f"the score fell by {drop:.0%} at once"
+        lower = min(memory.drops[-2:]) if len(memory.drops) > 1 else 0.0
+        if lower >= settings.full_drop:
+            return f"the score fell by {drop:.0%}"
+        if lower >= settings.steep_drop and all(
+            self._z(score) <= settings.steep_z for score in memory.scores[-2:]
+        ):
+            return f"the score fell by {drop:.0%}, far beyond its noise"
+        low = sum(d >= settings.suspect_drop for d in memory.drops[-settings.slow_window :])
+        if self.verdict.state == "suspect" and low >= settings.slow_probes:
+            return (
+                f"the score has been down by {settings.suspect_drop:.0%} or more for {low} probes"
+            )
+        if dead > settings.dead_collapsed:
+            return f"{dead:.0%} of the classes are dead"
+        return ""
+
+    def _duplicated(self, signals: Signals) -> bool:
+        share = signals.get(WHOLE, {}).get("duplicates")
+        return share is not None and share > self.settings.duplicates
+
+    def _suspicious(self, parts: Parts, drop: float, dead: float) -> str:
+        settings, before = self.settings, self.verdict
+        fallen = drop >= settings.suspect_drop and self._z(parts.score) <= settings.suspect_z
+        held = before.state == "suspect" and before.severity is None
+        if fallen or (held and drop > settings.healthy_drop):
+            return f"the score is down by {drop:.0%}"
+        few = sum(is_class(name) for name in self.band) <= 5
+        if dead > settings.dead_suspect or (few and dead > 0):
+            return f"{dead:.0%} of the classes are dead"
+        return ""
+
+    # -- partial collapse --------------------------------------------------------------------------
+
+    def _sum_up(self, parts: Parts) -> None:
+        """Carry both cumulative sums on: of the score, which dates, and of the coverage."""
+        if not self.memory.healthy:
+            return
+        level = median(self.memory.healthy[-self.settings.onset_baseline :])
+        self._fall.add(self._now, math.log(level / parts.score), self.settings.onset_kappa)
+        base, sd = self._coverage_noise()
+        self._partial.add(self._now, (base - parts.coverage) / sd, _PARTIAL_SLACK)
+
+    def _coverage_noise(self) -> tuple[float, float]:
+        lag = self.settings.partial_window - 1
+        return self.memory.part_noise(_COVERAGE, self.settings.baseline, lag, _PART_NOISE)
+
+    def _suspicious_in_part(self) -> str:
+        settings, memory = self.settings, self.memory
+        if len(memory.healthy) < settings.partial_window:
+            return ""
+        base, sd = self._coverage_noise()
+        recent = memory.coverage[-settings.partial_window :]
+        low = [value for value in recent if value <= (1.0 - settings.partial_drop) * base]
+        clear = (sum(recent) / len(recent) - base) / sd <= settings.partial_z
+        many = len(low) >= settings.partial_probes
+        if many and clear and self._partial.value >= _PARTIAL_SUM:
+            return f"the coverage is down by {1.0 - sum(low) / len(low) / base:.0%}"
+        return ""
+
+    def _collapses_in_part(self) -> str:
+        """A suspicion that lasts as long again as it took to arise, and is still there."""
+        before = self.verdict
+        if before.state != "suspect" or before.severity != "partial":
+            return ""
+        if self._counts["since"] < self.settings.partial_window:
+            return ""
+        reason = self._suspicious_in_part()
+        return f"{reason} and stays there" if reason else ""
+
+    # -- divergence and recovery -------------------------------------------------------------------
+
+    def _diverges(self, parts: Parts) -> bool:
+        settings, counts = self.settings, self._counts
+        if not self.memory.healthy_parts:
+            return False
+        base, _ = self.memory.part_noise(_QUALITY, settings.baseline, 0, _PART_NOISE)
+        rubbish = parts.quality <= (1.0 - settings.diverged_drop) * base
+        diverse = parts.diversity >= settings.diverged_diversity
+        counts["rubbish"] = counts["rubbish"] + 1 if rubbish and diverse else 0
+        return counts["rubbish"] >= 2
+
+    def _recover(self, drop: float, parts: Parts) -> _Finding:
+        settings, counts, before = self.settings, self._counts, self.verdict
+        back = drop <= settings.healthy_drop
+        if before.severity == "partial":
+            base, _ = self._coverage_noise()
+            back = parts.coverage >= (1.0 - settings.partial_drop / 2) * base
+            if min(self.memory.drops[-2:]) >= settings.full_drop:
+                return (
+                    "collapsed",
+                    "full",
+                    f"the score fell by {drop:.0%}, after a partial collapse",
+                )
+        counts["calm"] = counts["calm"] + 1 if back else 0
+        if counts["calm"] >= settings.recover_probes:
+            return "recovered", None, "a collapse is over"
+        return before.state, before.severity, before.reason
+
+    # -- heavy evaluations -------------------------------------------------------------------------
+
+    def evaluated(self, images_seen: int, scores: Mapping[str, float | None]) -> Verdict | None:
+        """Take the scores of a heavy evaluation at, or just after, the latest probe.
+
+        Args:
+            images_seen: the moment; the latest probe is the one that counts.
+            scores: by name; the first Frechet distance and the first coverage are looked at.
+
+        Returns:
+            The new verdict where the state changes by it.
+        """
+        memory, counts, before = self.memory, self._counts, self.verdict
+        distance, coverage = distance_of(scores), coverage_of(scores)
+        if distance is None or not self.probes:
+            return None
+        memory.evaluate(self._now, distance, coverage)
+        if not self.armed:
+            return None
+        best = memory.best_distance
+        far = best is not None and distance > self.settings.diverged_ratio * best
+        counts["far"] = counts["far"] + 1 if far else 0
+        if before.state in ("healthy", "recovered"):
+            memory.best_distance = distance if best is None else min(best, distance)
+        found: _Finding | None = None
+        if counts["far"] >= 2 and before.state not in LOST:
+            times = distance / cast(float, best)
+            found = ("diverged", None, f"the Frechet distance is {times:.1f} times its best")
+        elif before.state == "suspect" and before.severity is None and rises(memory):
+            found = ("collapsed", "full", f"{before.reason}, and the Frechet distance rises")
+        elif before.state == "suspect" and before.severity and self._confirms(coverage):
+            found = ("collapsed", "partial", f"{before.reason}, as a larger sample confirms")
+        if found is None:
+            return None
+        self._enter(found, None)
+        return self.verdict
+
+    def _confirms(self, coverage: float | None) -> bool:
+        """Whether the coverage of this evaluation lies clearly below those of healthy times."""
+        began = self.verdict.onset_probe
+        earlier = self.memory.coverages_before(self._now if began is None else began)
+        if coverage is None or not earlier:
+            return False
+        base = median(earlier)
+        return (coverage - base) / (_PART_NOISE * base) <= self.settings.partial_confirm_z
+
+    def rebaseline(self, reason: str, band: Band | None = None) -> None:
+        """Begin anew after a planned shock: a new resolution, rate, discriminator or data set.
+
+        Args:
+            reason: stands in the verdict until the generator is armed again.
+            band: of the new real samples; None keeps the old one.
+        """
+        self.band = band or self.band
+        self.memory = Memory()
+        self._fall, self._partial = FallSum(), FallSum()
+        self._counts = dict.fromkeys(self._counts, 0)
+        self.planned_probes += self.probes
+        self.verdict = Verdict("warmup", reason=reason)
+
+    # -- the verdict -------------------------------------------------------------------------------
+
+    def _enter(self, found: _Finding, parts: Parts | None) -> None:
+        """Make the state that was found the present one, date its onset, and learn from it."""
+        state, severity, reason = found
+        before, memory, counts = self.verdict, self.memory, self._counts
+        changed = (state, severity) != (before.state, before.severity)
+        counts["since"] = 1 if changed else counts["since"] + (parts is not None)
+        # A partial collapse that becomes a full one is an alarm of its own.
+        alarm = changed and state in LOST and (before.state not in LOST or severity == "full")
+        onset: int | None = None
+        if state in ("suspect", *LOST):
+            onset = before.onset_probe
+            if alarm or onset is None:
+                onset = self._date(severity)
+        if state in ("healthy", "recovered") and parts is not None:
+            memory.settle(parts)
+        if state == "recovered" and changed:
+            counts["calm"], self._fall, self._partial = 0, FallSum(), FallSum()
+        lost = None
+        if severity == "partial":
+            base, _ = self._coverage_noise()
+            lost = max(0.0, 1.0 - memory.coverage[-1] / base)
+        self.verdict = replace(
+            before,
+            state=state,
+            severity=severity,
+            peak=memory.peak,
+            lost_share=lost,
+            onset=None if onset is None else memory.moment(onset, self._now),
+            onset_probe=onset,
+            alarm=alarm,
+            reason=reason,
+        )
+
+    def _date(self, severity: Severity | None) -> int:
+        """The probe at which the present fall began."""
+        values, summed = self.memory.scores, self._fall.start
+        if severity == "partial":
+            values, summed = self.memory.coverage, self._partial.start
+        return date_onset(values, self._now - len(values) + 1, summed, self.settings)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return plain data: band, memory, sums, counts and the last verdict."""
+        return {
+            "band": {
+                group: {k: dict(v) for k, v in row.items()} for group, row in self.band.items()
+            },
+            "planned_probes": self.planned_probes,
+            "memory": self.memory.to_dict(),
+            "verdict": self.verdict.to_dict(),
+            "probes": self.probes,
+            "fall": asdict(self._fall),
+            "partial": asdict(self._partial),
+            "counts": dict(self._counts),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where :meth:`state_dict` was taken; the settings stay those of this object."""
+        self.band, self.planned_probes = state["band"], state["planned_probes"]
+        self.memory = Memory.from_dict(state["memory"])
+        self.verdict, self.probes = Verdict.from_dict(state["verdict"]), state["probes"]
+        self._fall, self._partial = FallSum(**state["fall"]), FallSum(**state["partial"])
+        self._counts = dict(state["counts"])

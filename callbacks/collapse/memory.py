@@ -1,0 +1,121 @@
+"""What the detector remembers of the probes: plain lists, so that it travels in a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from statistics import fmean, median
+from typing import Any
+
+from callbacks.collapse.score import Parts, robust_sd
+
+#: Probes that are kept: more than any rule looks back.
+_KEPT = 64
+
+
+@dataclass
+class Memory:
+    """The latest probes, and the healthy ones among them.
+
+    Attributes:
+        moments: images_seen of the latest probes.
+        scores: g of the latest probes; the floor of the score where samples were not finite.
+        drops: 1 - g / peak of the latest probes since arming.
+        coverage: b of the latest probes.
+        healthy: g of the latest healthy probes, oldest first.
+        healthy_parts: diversity, coverage and quality of the same probes.
+        peak: the healthy level; None before arming.
+        dead: names of dead classes at the latest probe, and of those that ever lived.
+        weak: how many successive probes each class was without diversity.
+        evaluations: (probe, Frechet distance, coverage or None) of the latest heavy evaluations.
+        best_distance: least Frechet distance of a healthy moment; None before there is one.
+    """
+
+    moments: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    drops: list[float] = field(default_factory=list)
+    coverage: list[float] = field(default_factory=list)
+    healthy: list[float] = field(default_factory=list)
+    healthy_parts: list[list[float]] = field(default_factory=list)
+    peak: float | None = None
+    dead: list[str] = field(default_factory=list)
+    lived: list[str] = field(default_factory=list)
+    weak: dict[str, int] = field(default_factory=dict)
+    evaluations: list[list[float | None]] = field(default_factory=list)
+    best_distance: float | None = None
+
+    def see(self, images_seen: int, parts: Parts | None) -> None:
+        """Take one probe, whatever the state is."""
+        _keep(self.moments, images_seen)
+        _keep(self.scores, parts.score if parts else 1e-3)
+        _keep(self.coverage, parts.coverage if parts else 0.0)
+
+    def fall(self, drop: float) -> None:
+        """Take the fall from the peak that the latest probe shows."""
+        _keep(self.drops, drop)
+
+    def settle(self, parts: Parts) -> None:
+        """Count the latest probe among the healthy ones, and let the peak follow.
+
+        It follows medians of three: a lucky probe must not become the norm.
+        """
+        _keep(self.healthy, parts.score)
+        _keep(self.healthy_parts, [parts.diversity, parts.coverage, parts.quality])
+        level = median(self.scores[-3:])
+        self.peak = level if self.peak is None else max(self.peak, level)
+
+    def evaluate(self, probe: int, distance: float, coverage: float | None) -> None:
+        """Take a heavy evaluation at a probe."""
+        _keep(self.evaluations, [float(probe), distance, coverage])
+
+    def coverages_before(self, probe: int) -> list[float]:
+        """Coverages of the five latest heavy evaluations before a probe."""
+        rows = [row for row in self.evaluations if row[0] is not None and row[0] < probe]
+        return [row[2] for row in rows if row[2] is not None][-5:]
+
+    def moment(self, probe: int, now: int) -> int:
+        """images_seen of a probe, where the latest one is number ``now``."""
+        return self.moments[max(probe - now - 1, -len(self.moments))]
+
+    def noise(self, window: int, least: float) -> tuple[float, float]:
+        """Median and standard deviation of the latest healthy scores.
+
+        Args:
+            window: how many.
+            least: the noise that a perfect generator has.
+        """
+        latest = self.healthy[-window:]
+        return median(latest), max(robust_sd(latest), least * median(latest))
+
+    def part_noise(self, which: int, window: int, lag: int, least: float) -> tuple[float, float]:
+        """The same for one part, of the healthy probes up to ``lag`` before the latest.
+
+        A fall that has begun already is left out of its own baseline that way.
+        """
+        values = [parts[which] for parts in self.healthy_parts]
+        values = values[: max(len(values) - lag, 1)][-window:]
+        return median(values), max(robust_sd(values), least * median(values))
+
+    def top(self, which: int) -> float:
+        """Mean of the three best healthy values of one part."""
+        return fmean(sorted((parts[which] for parts in self.healthy_parts), reverse=True)[:3])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Memory:
+        """Return the memory that :meth:`to_dict` wrote."""
+        return cls(**{name: _copied(value) for name, value in values.items()})
+
+
+def _keep(values: list[Any], value: Any) -> None:
+    values.append(value)
+    del values[:-_KEPT]
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    return dict(value) if isinstance(value, dict) else value

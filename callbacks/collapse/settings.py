@@ -1,0 +1,156 @@
+"""Every threshold of the detector, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """When the detector changes its mind. Counts are light probes; drops are shares of the peak.
+
+    The defaults were chosen on the calibration seeds of ``python -m benchmarks.collapse`` and
+    checked on others.
+
+    Attributes:
+        arm_score: the score from which a generator can collapse at all: an untrained one looks
+            exactly like a collapsed one.
+        arm_coverage: the coverage that it needs as well: noise that is spread over everything is
+            diverse, and has nothing to lose.
+        arm_probes: successive probes that must reach both.
+        suspect_drop: a fall of the score that makes a suspicion, where it is also significant.
+        suspect_z: how many standard deviations of its noise the score must have fallen by, below 0.
+        full_drop: a fall that is a collapse when two successive probes show it.
+        steep_drop: a smaller fall that is a collapse too when two successive probes show it, where
+            it is beyond ``steep_z``.
+        steep_z: see ``steep_drop``.
+        sudden_drop: a fall that is a collapse at once, where both diversity and coverage fell by
+            ``sudden_part`` and a second draw confirms it.
+        sudden_part: see ``sudden_drop``.
+        duplicates: share of samples that are copies of each other from which it is a collapse.
+        slow_probes: of the last ``slow_window`` probes, how many with ``suspect_drop`` are one.
+        slow_window: see ``slow_probes``.
+        partial_drop: fall of the coverage that makes a suspicion of a partial collapse.
+        partial_z: see ``suspect_z``, of the mean of the window.
+        partial_probes: of the last ``partial_window`` probes, how many must show it.
+        partial_window: see ``partial_probes``.
+        partial_confirm_z: fall of the coverage of a heavy evaluation, in standard deviations, that
+            makes a suspicion of a partial collapse a collapse.
+        healthy_drop: a suspicion ends when the drop is back at or below this.
+        recover_probes: successive probes at or below ``healthy_drop`` after which a collapse is
+            over.
+        settle_probes: further ones after which the generator is healthy again.
+        diverged_drop: fall of the precision that is a divergence, where diversity stays: rubbish of
+            many kinds.
+        diverged_diversity: see ``diverged_drop``; share of the real diversity.
+        diverged_ratio: a Frechet distance this many times the best one, twice, is a divergence.
+        never_probes: probes after which a generator that never armed is reported, or
+        never_share: after this share of the planned probes, whichever is later.
+        never_gain: unless its Frechet distance still fell by this share lately.
+        baseline: how many of the latest healthy probes make the baseline and its noise.
+        onset_kappa: slack of the cumulative sum that dates the onset, in log score.
+        onset_baseline: healthy probes whose median is the level of that sum.
+        onset_fit: probes that the refinement of the onset looks back over.
+        onset_back: most probes between onset and alarm.
+        class_drop: a class is dead where its coverage is below this share of a real class, beyond
+            doubt, or
+        class_diversity: where its diversity is below this share, in two successive probes.
+        dead_suspect: share of dead classes that makes a suspicion.
+        dead_collapsed: share of dead classes that is a collapse.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    arm_score: float = 0.20
+    arm_coverage: float = 0.20
+    arm_probes: int = 2
+    suspect_drop: float = 0.25
+    suspect_z: float = -4.0
+    full_drop: float = 0.50
+    steep_drop: float = 0.35
+    steep_z: float = -8.0
+    sudden_drop: float = 0.75
+    sudden_part: float = 0.30
+    duplicates: float = 0.5
+    slow_probes: int = 5
+    slow_window: int = 6
+    partial_drop: float = 0.08
+    partial_z: float = -4.0
+    partial_probes: int = 4
+    partial_window: int = 5
+    partial_confirm_z: float = -4.0
+    healthy_drop: float = 0.20
+    recover_probes: int = 3
+    settle_probes: int = 5
+    diverged_drop: float = 0.75
+    diverged_diversity: float = 0.5
+    diverged_ratio: float = 5.0
+    never_probes: int = 20
+    never_share: float = 0.5
+    never_gain: float = 0.05
+    baseline: int = 12
+    onset_kappa: float = 0.15
+    onset_baseline: int = 8
+    onset_fit: int = 24
+    onset_back: int = 12
+    class_drop: float = 0.5
+    class_diversity: float = 0.3
+    dead_suspect: float = 0.2
+    dead_collapsed: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for field in fields(self):
+            value, count = getattr(self, field.name), field.type == "int"
+            if isinstance(value, bool) or not isinstance(value, int if count else (int, float)):
+                kind = "a whole number" if count else "a number"
+                raise self._refusal(field.name, f"be {kind}", value)
+            if field.name.endswith("_z"):
+                if not value < 0:
+                    raise self._refusal(field.name, "lie below 0", value)
+            elif count and value < 1:
+                raise self._refusal(field.name, "be at least 1", value)
+            elif not count and not value > 0:
+                raise self._refusal(field.name, "lie above 0", value)
+            elif field.name not in ("onset_kappa", "diverged_ratio") and not count and value > 1:
+                raise self._refusal(field.name, "be at most 1", value)
+        for small, large in (
+            ("healthy_drop", "suspect_drop"),
+            ("suspect_drop", "full_drop"),
+            ("full_drop", "sudden_drop"),
+            ("slow_probes", "slow_window"),
+            ("partial_probes", "partial_window"),
+            ("dead_suspect", "dead_collapsed"),
+        ):
+            if getattr(self, small) > getattr(self, large):
+                raise self._refusal(
+                    small, f"be at most {large} ({getattr(self, large)})", getattr(self, small)
+                )
+
+    def _refusal(self, name: str, rule: str, value: object) -> ValueError:
+        default = next(field.default for field in fields(self) if field.name == name)
+        return ValueError(
+            f"DetectorSettings: {name} must {rule}, got {value!r}; the default is {default}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> DetectorSettings:
+        """Return the settings that :meth:`to_dict` wrote.
+
+        Raises:
+            ValueError: an entry is unknown, or a value is out of range.
+        """
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(
+                f"DetectorSettings: settings must be of {', '.join(sorted(known))}, got "
+                f"{unknown[0]!r}; leave it out"
+            )
+        return cls(**values)

@@ -1,0 +1,65 @@
+"""What the heavy evaluations say over time: Frechet distances that rise, or never fall."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from statistics import median
+
+from callbacks.collapse.memory import Memory
+from callbacks.collapse.settings import DetectorSettings
+from callbacks.retention import is_frechet
+
+_EVALUATIONS = 6
+_ABOVE_BEST = 1.5
+_LATELY = 10
+
+
+def distance_of(scores: Mapping[str, float | None]) -> float | None:
+    """The first Frechet distance of an evaluation; None where there is none or it is not finite."""
+    value = next((scores[name] for name in scores if is_frechet(name)), None)
+    return value if value is not None and math.isfinite(value) else None
+
+
+def coverage_of(scores: Mapping[str, float | None]) -> float | None:
+    """The first coverage of an evaluation."""
+    value = next((scores[name] for name in scores if name.startswith("coverage_")), None)
+    return value if value is not None and math.isfinite(value) else None
+
+
+def rises(memory: Memory) -> bool:
+    """Whether the Frechet distance lies clearly above its best and rises (Theil-Sen slope)."""
+    rows = [(row[0], row[1]) for row in memory.evaluations[-_EVALUATIONS:]]
+    points = [(x, math.log(y)) for x, y in rows if x is not None and y is not None and y > 0]
+    best = memory.best_distance
+    if best is None or best <= 0 or len(points) < 2:
+        return False
+    slopes = [
+        (b[1] - a[1]) / (b[0] - a[0])
+        for i, a in enumerate(points)
+        for b in points[i + 1 :]
+        if b[0] > a[0]
+    ]
+    return bool(slopes) and median(slopes) > 0 and math.exp(points[-1][1]) >= _ABOVE_BEST * best
+
+
+def never_improved(memory: Memory, now: int, settings: DetectorSettings) -> bool:
+    """Whether nothing has become better over the latest probes: no distance, and no score.
+
+    Args:
+        memory: of the detector.
+        now: number of the latest probe.
+        settings: of the detector.
+    """
+    rows = [row for row in memory.evaluations if row[1] is not None]
+    lately = [row[1] for row in rows if row[0] is not None and row[0] >= now - _LATELY]
+    before = [row[1] for row in rows if row[0] is not None and row[0] < now - _LATELY]
+    if lately and before:
+        best, least = min(x for x in lately if x), min(x for x in before if x)
+        return best > (1.0 - settings.never_gain) * least
+    # Without evaluations the score itself has to show it, in medians that noise does not move.
+    scores = memory.scores
+    if len(scores) < 2 * _LATELY:
+        return True
+    late, early = median(scores[-_LATELY // 2 :]), median(scores[-2 * _LATELY : -_LATELY])
+    return late < early * (1.0 + settings.never_gain) or late < settings.arm_score / 4

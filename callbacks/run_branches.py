@@ -1,0 +1,63 @@
+"""When a run goes back: which lines of its files still hold, and where the others are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from callbacks.durable import whole_lines, write_atomically
+
+if TYPE_CHECKING:
+    from callbacks.run_folder import RunFolder
+
+
+def is_rollback(row: Mapping[str, Any]) -> bool:
+    """Whether a line of the history says that training went back to a checkpoint."""
+    return row.get("kind") == "monitor" and row["event"] == "rollback"
+
+
+def living(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The lines that still hold: without those of branches that rollbacks have left.
+
+    Args:
+        rows: as :meth:`RunFolder.read_history` gives them.
+    """
+    held: list[dict[str, Any]] = []
+    for row in rows:
+        if is_rollback(row):
+            held = [old for old in held if old["images_seen"] <= row["images_seen"]]
+        held.append(row)
+    return held
+
+
+def leave_branch(run: RunFolder, images_seen: int, number: int) -> None:
+    """Move numbers and pictures beyond a moment into ``left/<number>/``: nothing is lost by it.
+
+    ``evaluations.jsonl`` stays whole, since a replay needs the branch that was left.
+
+    Args:
+        run: the folder; its loggers have written what they held.
+        images_seen: that training goes back to.
+        number: of the rollback, from 1.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    folder = run.path / "left" / str(number)
+    header, *rows = whole_lines(run.metrics_path) or [""]
+    early = [row for row in rows if float(row.split(",", 1)[0]) <= images_seen]
+    late = [row for row in rows if float(row.split(",", 1)[0]) > images_seen]
+    if late:
+        _write(folder / "metrics.csv", [header, *late])
+        _write(run.metrics_path, [header, *early])
+    for key in run.media_keys():
+        for moment, file in run.media_files(key):
+            if moment > images_seen:
+                target = folder / "media" / file.relative_to(run.media_path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(target)
+
+
+def _write(path: Any, lines: Sequence[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, "".join(f"{line}\n" for line in lines).encode())

@@ -1,0 +1,289 @@
+"""Each row of the state table, on streams made by hand."""
+
+import json
+import random
+
+import pytest
+
+from callbacks.collapse.detector import CollapseDetector
+from callbacks.collapse.settings import DetectorSettings
+from tests.helpers_collapse import RISING, band, feed, signals
+
+FROM = len(RISING)
+
+
+def states(verdicts):
+    return [verdict.state for verdict in verdicts]
+
+
+def test_arms_after_two_good_probes_and_stays_healthy():
+    seen = states(feed([0.05, 0.3, 0.1, 0.25, 0.25, 0.3]))
+    assert seen == ["warmup", "warmup", "warmup", "warmup", "healthy", "healthy"]
+
+
+def test_diverse_noise_that_covers_nothing_does_not_arm():
+    verdicts = feed([{"score": 0, "diversity": 1.0, "coverage": 0.1}] * 6)
+    assert verdicts[-1].score > 0.3
+    assert states(verdicts) == ["warmup"] * 6
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_untrained_generators_never_alarm(seed):
+    draw = random.Random(seed)
+    verdicts = feed([draw.uniform(0.0, 0.19) for _ in range(19)])
+    assert not any(v.alarm for v in verdicts)
+
+
+def test_slow_learner_is_not_reported_while_its_distance_falls():
+    detector = CollapseDetector(band(), planned_probes=20)
+    for probe in range(40):
+        feed([0.05], detector)
+        detector.evaluated(100 * detector.probes, {"fd_identity@2k": 10.0 * 0.97**probe})
+    assert detector.verdict.state == "warmup"
+
+
+def test_generator_that_never_learns_is_reported_and_leaves_when_it_does():
+    detector = CollapseDetector(band(), planned_probes=60)
+    seen = states(feed([0.02] * 30, detector))
+    # Half of 60 planned probes is later than the 20 that are always waited for.
+    assert seen[28:] == ["warmup", "never_learned"]
+    assert detector.verdict.reason == "no score of 0.2 in 30 probes"
+    assert states(feed([0.3, 0.3], detector)) == ["never_learned", "healthy"]
+
+
+def test_sudden_fall_is_a_collapse_at_once_and_dated_at_its_probe():
+    verdicts = feed([*RISING, 0.08])
+    last = verdicts[-1]
+    assert (last.state, last.severity, last.alarm) == ("collapsed", "full", True)
+    assert (last.onset_probe, last.onset) == (FROM, 100 * (FROM + 1))
+    assert last.drop == pytest.approx(1 - 0.08 / last.peak)
+    assert "diversity 0.67 -> 0.08 of real data" in last.evidence
+
+
+def test_sudden_fall_of_one_part_alone_waits_for_a_second_probe():
+    fall = {"score": 0, "diversity": 0.7, "coverage": 0.02}
+    assert states(feed([*RISING, fall, fall]))[-2:] == ["suspect", "collapsed"]
+
+
+def test_fall_by_half_needs_two_probes():
+    assert states(feed([*RISING, 0.34, 0.34]))[-2:] == ["suspect", "collapsed"]
+    assert "collapsed" not in states(feed([*RISING, 0.34, 0.66, 0.34, 0.66]))
+
+
+def test_fall_by_two_fifths_far_beyond_its_noise_needs_two_probes():
+    verdicts = feed([*RISING[:3], *[0.7, 0.69, 0.71, 0.7, 0.7] * 3, 0.42, 0.42])
+    assert states(verdicts)[-2:] == ["suspect", "collapsed"]
+    assert "far beyond its noise" in verdicts[-1].reason
+
+
+def test_same_fall_within_its_noise_is_none():
+    noisy = [0.3, 0.4, *[0.9, 0.55, 0.75, 0.6, 0.95, 0.55] * 4]
+    assert not any(v.alarm for v in feed([*noisy, 0.5, 0.5]))
+
+
+def test_slow_fall_by_a_quarter_is_a_collapse_after_five_of_six_probes():
+    verdicts = feed([*RISING[:3], *[0.7, 0.69, 0.71, 0.7, 0.7] * 3, *[0.5] * 6])
+    assert states(verdicts)[-6:] == ["suspect"] * 4 + ["collapsed"] * 2
+    assert verdicts[-2].onset_probe == 18
+
+
+def test_copies_are_a_collapse_however_good_the_score_is():
+    verdicts = feed([*RISING, {"score": 0.7, "duplicates": 0.6}])
+    assert (verdicts[-1].state, verdicts[-1].severity) == ("collapsed", "full")
+    assert "60% of the samples are copies" in verdicts[-1].reason
+    assert states(feed([*RISING, {"score": 0.7, "duplicates": 0.5}]))[-1] == "healthy"
+
+
+def test_second_draw_is_asked_for_and_the_better_one_is_believed():
+    detector = CollapseDetector(band())
+    feed(RISING, detector)
+    assert not detector.wants_second_look(signals(0.6))
+    assert detector.wants_second_look(signals(0.08))
+    assert detector.wants_second_look(signals(0.7, duplicates=0.6))
+    verdict = detector.update(9_900, signals(0.08), second=signals(0.69))
+    assert (verdict.state, verdict.score) == ("healthy", pytest.approx(0.69))
+
+
+def test_loss_of_one_mode_in_ten_is_a_partial_suspicion_then_a_partial_collapse():
+    stream = [*RISING[:6], *[0.9, 0.91, 0.89, 0.9] * 5, *[0.81, 0.8, 0.82, 0.81] * 5]
+    verdicts = feed(stream)
+    first = states(verdicts).index("suspect")
+    assert 26 + 3 <= first <= 26 + 5
+    assert verdicts[first].severity == "partial"
+    assert verdicts[first].lost_share == pytest.approx(0.1, abs=0.02)
+    alarm = next(v for v in verdicts if v.alarm)
+    assert (alarm.state, alarm.severity) == ("collapsed", "partial")
+    assert alarm.onset_probe == 26
+
+
+def test_larger_sample_confirms_a_partial_suspicion_at_once():
+    detector = CollapseDetector(band())
+    feed([*RISING[:6], *[0.9, 0.91, 0.89, 0.9] * 5], detector)
+    detector.evaluated(2_600, {"fd_x@2k": 1.0, "coverage_x@2k": 0.90})
+    feed([0.81, 0.8, 0.82, 0.81, 0.8], detector)
+    assert (detector.verdict.state, detector.verdict.severity) == ("suspect", "partial")
+    assert detector.evaluated(3_100, {"fd_x@2k": 1.1, "coverage_x@2k": 0.89}) is None
+    verdict = detector.evaluated(3_100, {"fd_x@2k": 1.1, "coverage_x@2k": 0.80})
+    assert (verdict.state, verdict.severity, verdict.alarm) == ("collapsed", "partial", True)
+
+
+def test_partial_collapse_that_gets_worse_raises_a_second_alarm():
+    stream = [*RISING[:6], *[0.9, 0.91, 0.89, 0.9] * 5, *[0.81] * 18, 0.3, 0.3]
+    verdicts = feed(stream)
+    alarms = [v.severity for v in verdicts if v.alarm]
+    assert alarms == ["partial", "full"]
+
+
+def test_rising_distance_turns_a_suspicion_into_a_collapse():
+    detector = CollapseDetector(band())
+    feed(RISING, detector)
+    detector.evaluated(1_500, {"fd_x@2k": 1.0})
+    feed([*[0.7] * 12, 0.48], detector)
+    assert detector.verdict.state == "suspect"
+    verdict = detector.evaluated(1_600, {"fd_x@2k": 1.7})
+    assert (verdict.state, verdict.severity) == ("collapsed", "full")
+    assert "Frechet distance rises" in verdict.reason
+
+
+def test_distance_five_times_its_best_twice_is_a_divergence():
+    detector = CollapseDetector(band())
+    feed(RISING, detector)
+    assert detector.evaluated(1_500, {"fd_x@2k": 1.0}) is None
+    assert detector.evaluated(1_500, {"fd_x@2k": 5.1}) is None
+    assert detector.evaluated(1_500, {"fd_x@2k": 5.1}).state == "diverged"
+
+
+def test_diverse_rubbish_is_a_divergence_after_two_probes():
+    rubbish = {"score": 0, "diversity": 0.9, "coverage": 0.6, "quality": 0.1}
+    verdicts = feed([*RISING, rubbish, rubbish])
+    assert states(verdicts)[-2:] == ["healthy", "diverged"]
+    # Without diversity it is a collapse.
+    poor = {**rubbish, "diversity": 0.1, "coverage": 0.1}
+    assert states(feed([*RISING, poor, poor]))[-1] == "collapsed"
+
+
+def test_what_is_not_finite_diverges_at_once_even_before_arming():
+    detector = CollapseDetector(band())
+    verdict = detector.update(100, {}, finite=False)
+    assert (verdict.state, verdict.alarm, verdict.score) == ("diverged", True, None)
+    late = CollapseDetector(band())
+    feed(RISING, late)
+    late.update(1_600, {"all": dict.fromkeys(signals(1.0)["all"])})
+    assert late.verdict.state == "diverged"
+    assert late.verdict.onset_probe == FROM
+
+
+def test_recovery_needs_three_calm_probes_and_five_more_to_be_healthy():
+    seen = states(feed([*RISING, 0.08, 0.1, 0.65, 0.1, *[0.65] * 9]))[FROM:]
+    assert seen == ["collapsed"] * 6 + ["recovered"] * 5 + ["healthy"] * 2
+
+
+def test_peak_is_frozen_while_collapsed():
+    detector = CollapseDetector(band())
+    feed([*RISING, 0.08], detector)
+    peak = detector.verdict.peak
+    feed([0.1] * 20, detector)
+    assert detector.verdict.peak == peak
+    assert detector.verdict.state == "collapsed"
+
+
+def test_lucky_probe_does_not_become_the_norm():
+    assert feed([*RISING, 1.0, 0.7, 0.7])[-1].peak == pytest.approx(0.705, abs=0.01)
+
+
+def test_oscillation_around_a_threshold_gives_one_alarm():
+    verdicts = feed([*RISING, *[0.34, 0.36] * 15])
+    assert sum(v.alarm for v in verdicts) == 1
+
+
+def test_suspicion_ends_below_a_milder_threshold_than_it_began():
+    steady = [0.3, 0.3, *[0.7, 0.69, 0.71, 0.7] * 5]
+    verdicts = feed([*steady, 0.5, 0.55, 0.58])
+    assert states(verdicts)[-3:] == ["suspect", "suspect", "healthy"]
+    assert verdicts[-2].onset_probe == len(steady)
+    assert verdicts[-1].onset is None
+
+
+def test_rebaseline_forgets_the_peak_and_arms_anew():
+    detector = CollapseDetector(band())
+    feed(RISING, detector)
+    detector.rebaseline("resolution 64")
+    seen = feed([0.1, 0.1, 0.3, 0.3, 0.05], detector)
+    assert states(seen) == ["warmup", "warmup", "warmup", "healthy", "collapsed"]
+    assert detector.probes == FROM + 5
+
+
+def test_state_travels_as_json_and_goes_on_alike_in_the_middle_of_a_suspicion():
+    stream = [*RISING, *[0.7, 0.71] * 6, *[0.5] * 6, 0.7, 0.7, 0.7, 0.7]
+    whole = feed(stream)
+    assert {"suspect", "collapsed", "recovered"} < set(states(whole))
+    for cut in (1, 5, FROM + 13, FROM + 15, FROM + 19):
+        first = CollapseDetector(band())
+        feed(stream[:cut], first)
+        second = CollapseDetector(band())
+        second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+        assert feed(stream[cut:], second) == whole[cut:], cut
+
+
+def test_classes_that_die_are_named_and_raise_the_state():
+    names = [f"class {digit}" for digit in range(10)]
+    detector = CollapseDetector(band(["all", *names]))
+
+    def probe(dead):
+        made = signals(0.8)
+        for name in names:
+            alive = 0.02 if name in dead else 0.85
+            made[name] = {**signals(alive)["all"], "reals": 64.0}
+        return detector.update(100 * (detector.probes + 1), made)
+
+    for _ in range(12):
+        assert probe([]).state in ("warmup", "healthy")
+    assert "dead classes: 3" in probe(names[3:4]).findings[0]
+    assert detector.verdict.state == "healthy"
+    assert probe(names[:3]).state == "suspect"
+    verdict = probe(names[:6])
+    assert (verdict.state, verdict.severity) == ("collapsed", "full")
+    assert "60% of the classes are dead" in verdict.reason or "fell" in verdict.reason
+
+
+def test_class_that_was_never_learned_is_not_dead():
+    names = [f"class {digit}" for digit in range(4)]
+    detector = CollapseDetector(band(["all", *names]))
+    for _ in range(6):
+        made = signals(0.8)
+        for name in names:
+            alive = 0.02 if name == names[0] else 0.85
+            made[name] = {**signals(alive)["all"], "reals": 64.0}
+        verdict = detector.update(100, made)
+    assert verdict.state == "healthy"
+    assert verdict.findings == ()
+
+
+def test_thresholds_move_the_verdict():
+    stream = [*RISING, 0.34, 0.34]
+    assert feed(stream)[-1].state == "collapsed"
+    mild = DetectorSettings(full_drop=0.7, steep_drop=0.7, sudden_drop=0.9)
+    assert feed(stream, settings=mild)[-1].state == "suspect"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("full_drop", 1.5, "at most 1"),
+        ("full_drop", -0.1, "above 0"),
+        ("suspect_z", 4.0, "below 0"),
+        ("arm_probes", 0, "at least 1"),
+        ("arm_probes", 2.5, "whole number"),
+        ("suspect_drop", 0.6, "at most full_drop"),
+        ("slow_probes", 9, "at most slow_window"),
+        ("arm_score", "high", "a number"),
+    ],
+)
+def test_thresholds_out_of_range_are_refused(name, value, rule):
+    with pytest.raises(ValueError, match=rf"DetectorSettings: {name} must .*{rule}.*default"):
+        DetectorSettings(**{name: value})
+
+
+def test_unknown_threshold_is_refused():
+    with pytest.raises(ValueError, match="got 'full_drap'"):
+        DetectorSettings.from_dict({"full_drap": 0.5})
