@@ -3,8 +3,8 @@
 ``python -m benchmarks.memorization [--seeds 3] [--samples 500]``: on MNIST-5k at 32 px, generators
 in the sense of the lecture's memory GAN: each latent picks a training image, which is shown as it
 is, mirrored, shifted by a pixel or with a little noise. Others mix copies with fresh held-out
-digits, show blurred means, or nothing but fresh digits. For each: the verdict, and the share of
-seeds in which each test flags it. ``wrong`` counts the verdicts that should be others.
+digits, or show nothing but fresh digits, five of them, or blurred means. For each: the verdict, and
+the share of seeds in which each test flags it. ``wrong`` counts verdicts that should be others.
 """
 
 import argparse
@@ -150,7 +150,6 @@ def _blends(digits: Digits) -> Replay:
 
 SURE: tuple[Level, ...] = ("memorised",)
 ANY: tuple[Level, ...] = ("suspect", "memorised")
-UNSURE: tuple[Level, ...] = ("fresh", "suspect")
 NONE: tuple[Level, ...] = ("fresh",)
 CONTROLS: dict[str, Control] = {
     "training images": Control(lambda digits: Replay(digits.train.images()), SURE),
@@ -161,7 +160,8 @@ CONTROLS: dict[str, Control] = {
     "half copies": Control(lambda digits: _mixture(digits, 0.5), SURE),
     "a tenth copies": Control(lambda digits: _mixture(digits, 0.1), ANY),
     "copies of sevens": Control(_sevens, ANY),
-    "blurred ones": Control(_blends, UNSURE),
+    "blurred ones": Control(_blends, NONE),
+    "five fresh images": Control(lambda digits: Replay(digits.fresh.images()[:5]), NONE),
     "fresh": Control(lambda digits: Replay(digits.fresh.images()), NONE),
     "fresh, mirrored": Control(lambda digits: Replay(digits.fresh.images(), _flip), NONE),
 }
@@ -187,16 +187,25 @@ def summary(name: str, verdicts: list[dict[str, Any]]) -> dict[str, Any]:
     }
     for space in verdicts[0]["spaces"]:
         rows = [verdict["spaces"][space] for verdict in verdicts]
-        reasons = Counter(reason for row in rows for reason in row["reasons"])
+        flags = Counter(test for row in rows for test in row["flags"])
         found[space] = {
-            "flags": {reason: count / len(rows) for reason, count in reasons.items()},
+            "flags": {test: count / len(rows) for test, count in flags.items()},
             "weakest_cell": [row["weakest_cell"] for row in rows],
             **{key: round(sum(row[key] for row in rows) / len(rows), 4) for key in NUMBERS},
         }
     return found
 
 
-NUMBERS = ("copy_rate", "ct", "ct_with_changes", "weakest_z", "authentic", "held_out_authentic")
+NUMBERS = (
+    "twin_rate",
+    "held_out_twin_rate",
+    "copy_rate",
+    "ct",
+    "ct_with_changes",
+    "weakest_z",
+    "authentic",
+    "held_out_authentic",
+)
 
 
 def main() -> None:

@@ -70,7 +70,7 @@ class Evaluation(Callback):
         space: str = "auto",
         inception_weights: str | None = None,
         seed: int = 0,
-        max_share: float | None = 0.05,
+        max_share: float | None = 0.03,
     ) -> None:
         if every_n_images is not None and every_n_images < 1:
             raise ValueError(

@@ -189,7 +189,7 @@ class IndexReader:
         steps = ", ".join(str(row["generator_step"]) for row in rows)
         return ValueError(
             f"RunFolder: checkpoint must be one that {self.index_path} names, got '{which}'; use "
-            f"'last', 'best', or one of these generator steps: {steps}"
+            f"'last', 'best', 'pre-collapse', or one of these generator steps: {steps}"
         )
 
     def _check_size(self, entry: CheckpointEntry) -> None:

@@ -15,8 +15,8 @@ from callbacks.matching import TrainingSide
 from callbacks.metrics.augmentations import Augment, augmentations
 from callbacks.metrics.distributed import on_rank_zero, shard
 from callbacks.metrics.features import FeatureSpace
-from callbacks.metrics.memorization import Side, judge
-from callbacks.metrics.memorization_verdict import MemorizationVerdict, SpaceVerdict
+from callbacks.metrics.memorization import MemorizationVerdict, Side, judge
+from callbacks.metrics.memorization_verdict import SpaceVerdict
 from callbacks.metrics.pixels import PixelSpace
 from callbacks.metrics.reading import ReferenceData, ReferenceSet, strided_indices
 from datamodules.batches import to_uint8

@@ -113,13 +113,13 @@ class GanProgressBar(ProgressBar):
         """Put into words how far the training is.
 
         Args:
-            trainer: knows the limits of the run and the scores of the last evaluation: any
-                callback with a dictionary ``last_scores`` is asked.
+            trainer: knows the limits of the run, the scores of the last evaluation and the state of
+                the generator: any callback with ``last_scores`` or ``checkpoint_state()`` is asked.
             pl_module: knows images_seen and the last flush.
             now: from ``time.monotonic``.
 
         Returns:
-            Steps, images, images per second, time left, scores and losses, as far as known.
+            Steps, images, images per second, time left, state, scores and losses, as far as known.
         """
         share, images = self._share(trainer), _images(pl_module)
         self._window.append((now, share or 0.0, images))
@@ -133,7 +133,7 @@ class GanProgressBar(ProgressBar):
         elapsed, gained = now - self._start[0], (share or 0.0) - self._start[1]
         if share is not None and gained > 0:
             parts.append(f"{_clock(elapsed / gained * (1 - share))} left")
-        parts += _scores(trainer) + _losses(pl_module)
+        parts += _state(trainer) + _scores(trainer) + _losses(pl_module)
         return " · ".join(parts)
 
     def _show(self, trainer: pl.Trainer, pl_module: pl.LightningModule, now: float) -> None:
@@ -179,6 +179,15 @@ def _scores(trainer: pl.Trainer) -> list[str]:
         shown = [name for name in scores if name.startswith(("fd_", "fid", "coverage_"))]
         if shown:
             return [f"{name.split('@')[0]} {_number(scores[name])}" for name in shown]
+    return []
+
+
+def _state(trainer: pl.Trainer) -> list[str]:
+    """Return what the collapse monitor says of the generator: healthy 0.82."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        state = callback.checkpoint_state() if hasattr(callback, "checkpoint_state") else None
+        if state is not None:
+            return [f"{state['state'].replace('_', ' ')} {_number(state['score'])}"]
     return []
 
 

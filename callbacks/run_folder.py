@@ -308,8 +308,8 @@ class RunFolder(CheckpointFolder):
                 row = None
             if not isinstance(row, dict) or "images_seen" not in row:
                 raise ValueError(
-                    f"RunFolder: line {number} of {self.evaluations_path} must be a JSON object of "
-                    f"one moment, got '{line[:40]}'; delete that line"
+                    f"RunFolder: line {number} of {self.evaluations_path} must be JSON with "
+                    f"images_seen, got '{line[:40]}'; delete that line"
                 )
             rows.append(row)
         return rows

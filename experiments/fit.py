@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from callbacks.collapse.records import LOST
+from callbacks.collapse.wording import resume_command
 from callbacks.durable import StorageError
 from callbacks.run_folder import RunFolder
 from callbacks.run_lock import sole_writer
@@ -170,6 +172,13 @@ def _say_where(run: RunFolder, status: str) -> None:
             for name in shown
         ]
         lines.append(f"  scores      {', '.join(scores)}")
+    health = run.read_health()
+    if health is not None:
+        since = "" if health.onset is None else f" since {health.onset:,} images"
+        lines.append(f"  health      {health.state.replace('_', ' ')}{since}")
+    if health is not None and health.state in LOST and health.pre_collapse:
+        lines.append(f"  look        ganagerie health {run.path}")
+        lines.append(f"  go back     {resume_command(run)}")
     if status == "stopped":
         lines.append(f"  go on with  ganagerie resume {run.path}")
     else:

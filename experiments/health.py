@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from callbacks.collapse.health import state_of
-from callbacks.collapse.history import Break, History, Span
+from callbacks.collapse.history import History
+from callbacks.collapse.moments import Break, Span
 from callbacks.collapse.settings import DetectorSettings
 from callbacks.collapse.wording import headline
 from callbacks.run_folder import RunFolder
@@ -38,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     if health is None:
         raise CommandError(
             f"run must have been watched by the collapse monitor, got no probe in {run.path}; "
-            "train with --collapse_monitor.on_collapse alert, stop or rollback"
+            "train without --collapse_monitor.watch false"
         )
     changes = changes_of(options.set)
     replay = None

@@ -8,8 +8,8 @@ from itertools import groupby
 from typing import Any
 
 from callbacks.collapse.history import History
-from callbacks.collapse.records import LOST, ProbeRow, State, Verdict
-from callbacks.collapse.replaying import replay
+from callbacks.collapse.records import State, Verdict
+from callbacks.collapse.replaying import follow
 from callbacks.collapse.settings import DetectorSettings
 
 
@@ -39,10 +39,14 @@ class Replay:
     Attributes:
         changes: thresholds that differ, as (name, logged value, value); empty for a plain replay.
         probes: all of them.
+        logged_alarms: as (images_seen, number of the latest probe), also those of evaluations.
+        replayed_alarms: the same, as they would have been.
     """
 
     changes: tuple[tuple[str, Any, Any], ...]
     probes: tuple[Judged, ...]
+    logged_alarms: tuple[tuple[int, int], ...]
+    replayed_alarms: tuple[tuple[int, int], ...]
 
     @property
     def different(self) -> list[Judged]:
@@ -64,17 +68,6 @@ class Replay:
         pairs = groupby(self.probes, key=lambda one: (one.logged.state, one.replayed.state))
         return [Stretch(a, b, tuple(group)) for (a, b), group in pairs if a != b]
 
-    def alarms(self, *, logged: bool) -> list[Judged]:
-        """The probes at which an alarm was, or would have been."""
-        found, lost = [], False
-        for one in self.probes:
-            verdict = one.logged if logged else one.replayed
-            # An evaluation between two probes may have raised it: the next probe is told lost.
-            if verdict.alarm or (verdict.state in LOST and not lost):
-                found.append(one)
-            lost = verdict.state in LOST
-        return found
-
     def as_record(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
@@ -91,8 +84,8 @@ class Replay:
                 }
                 for one in self.different
             ],
-            "logged_alarms": [one.images_seen for one in self.alarms(logged=True)],
-            "replayed_alarms": [one.images_seen for one in self.alarms(logged=False)],
+            "logged_alarms": [images_seen for images_seen, _ in self.logged_alarms],
+            "replayed_alarms": [images_seen for images_seen, _ in self.replayed_alarms],
         }
 
 
@@ -113,11 +106,17 @@ def replayed(
     if changes:
         settings = DetectorSettings.from_dict({**history.settings, **changes})
     base = DetectorSettings.from_dict(history.settings).to_dict()
+    probes, alarms = [], []
+    for row, verdict in follow(rows, settings):
+        if row.get("kind") == "probe":
+            logged = Verdict.from_dict(row["verdict"])
+            probes.append(Judged(row["images_seen"], row["probe"], logged, verdict))
+        if verdict.alarm:
+            alarms.append((row["images_seen"], probes[-1].probe))
+    told = [row for row in rows if row.get("verdict") and row["verdict"].get("alarm")]
     return Replay(
         changes=tuple((name, base[name], value) for name, value in changes.items()),
-        probes=tuple(_judged(row, verdict) for row, verdict in replay(rows, settings)),
+        probes=tuple(probes),
+        logged_alarms=tuple((row["images_seen"], row["probe"]) for row in told),
+        replayed_alarms=tuple(alarms),
     )
-
-
-def _judged(row: ProbeRow, verdict: Verdict) -> Judged:
-    return Judged(row["images_seen"], row["probe"], Verdict.from_dict(row["verdict"]), verdict)

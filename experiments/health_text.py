@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from callbacks.collapse.candidates import Candidate
-from callbacks.collapse.history import Break, Fall, History, Moment, Span
+from callbacks.collapse.history import History
+from callbacks.collapse.moments import Break, Fall, Span
 from callbacks.collapse.wording import advice, break_line, count, fall_line, headline, way_title
 from callbacks.run_folder import RunFolder
 from experiments.health_replay import Replay
@@ -46,9 +47,8 @@ def show(run: RunFolder, health: RunHealth, replay: Replay | None) -> None:
         _states(page, history)
     for number, fall in enumerate(history.falls, start=1):
         _fall(page, fall, number if len(history.falls) > 1 else 0)
-    if history.now is not None:
-        _eye(page, history.now)
-        _groups(page, history)
+    _remarks(page, history)
+    _groups(page, history)
     _checkpoints(page, health)
     if health.commands:
         page.title(way_title(history))
@@ -159,12 +159,12 @@ def _fall(page: _Page, fall: Fall, number: int) -> None:
     page.items("signs", fall.alarm.warnings)
 
 
-def _eye(page: _Page, now: Moment) -> None:
-    if not now.verdict.findings and not now.warnings:
-        return
-    page.title("At the newest probe")
-    page.items("findings", now.verdict.findings)
-    page.items("signs", now.warnings)
+def _remarks(page: _Page, history: History) -> None:
+    findings, warnings = history.remarks()
+    if findings or warnings:
+        page.title("At the newest probe")
+    page.items("findings", findings)
+    page.items("signs", warnings)
 
 
 def _groups(page: _Page, history: History) -> None:
@@ -245,8 +245,8 @@ def _replay(page: _Page, replay: Replay) -> None:
         asked = ", ".join(f"{name} {new:g} (logged {old:g})" for name, old, new in replay.changes)
         page.title(f"Replay with {asked}")
         page.wrapped(f"Another state than was logged: {len(different)} of {total}.", first="  ")
-    page.items("alarms", [f"logged: {_alarms(replay, logged=True)}"])
-    page.items("", [f"replayed: {_alarms(replay, logged=False)}"])
+    page.items("alarms", [f"logged: {_alarms(replay.logged_alarms)}"])
+    page.items("", [f"replayed: {_alarms(replay.replayed_alarms)}"])
     if not different:
         return
     rows: list[Sequence[str] | str] = [["images seen", "probes", "logged", "replayed"]]
@@ -263,8 +263,5 @@ def _replay(page: _Page, replay: Replay) -> None:
     page.table(rows, "rrll", ["dim", *[""] * (len(rows) - 1)])
 
 
-def _alarms(replay: Replay, *, logged: bool) -> str:
-    found = replay.alarms(logged=logged)
-    return (
-        ", ".join(f"{one.images_seen:,} images (probe {one.probe})" for one in found) or "no alarm"
-    )
+def _alarms(found: Sequence[tuple[int, int]]) -> str:
+    return ", ".join(f"{seen:,} images (probe {probe})" for seen, probe in found) or "no alarm"

@@ -20,6 +20,9 @@ from experiments.errors import CommandError
 from experiments.opening import open_run, writing_to
 
 _ROWS = (
+    ("twin_rate", "samples that match one training image 3 times better than its neighbours do"),
+    ("twin_rate_lower", "surely at least (99 % bound)"),
+    ("tolerated_twin_rate", "what fresh images may reach"),
     ("copy_rate", "samples as near to a training image as 1 % of held-out ones"),
     ("copy_rate_lower", "surely at least (99 % bound)"),
     ("tolerated_rate", "what fresh images may reach"),
@@ -103,6 +106,10 @@ def print_table(result: Mapping[str, Any]) -> None:
     print(headline(result))
     for reason in result["reasons"]:
         print(f"  {reason}")
+    if result["notes"]:
+        print("  near the training set, but not copies of single images (blurred or collapsed?):")
+    for note in result["notes"]:
+        print(f"  {note}")
     spaces: Mapping[str, Mapping[str, Any]] = result["spaces"]
     widths = [max(len(name), 18) for name in spaces]
     heads = "  ".join(f"{name:>{width}}" for name, width in zip(spaces, widths, strict=True))

@@ -16,13 +16,16 @@ from torch import Tensor
 
 import gan_modules.base  # noqa: F401  (registers the strategy)
 from callbacks.checkpointing import Checkpointing
+from callbacks.memorization_probe import MemorizationProbe, MemorizationSettings
 from callbacks.preemption import Preemption
 from callbacks.rng import RngState, reseed
 from callbacks.run_folder import RunFolder
 from callbacks.run_folder_logger import RunFolderLogger
 from callbacks.sample_grid import SampleGrid
 from datamodules.loading import RankedSampler, ResumableLoader
+from tests.callbacks.metrics.helpers_memorization import BlobData, Replay, Small, fresh
 from tests.helpers_callbacks import BATCH, LENGTH, Points, ToyGan, make_trainer
+from tests.helpers_checkpoints import StandIn
 
 
 class Usage(NamedTuple):
@@ -130,6 +133,27 @@ def grid_case(out: Path, rank: int) -> None:
     fit(out / "grid", rank, SampleGrid(None), Checkpointing(None), image_shape=(1, 4, 4))
 
 
+def watched_case(out: Path, rank: int) -> list[dict[str, Any]]:
+    """A monitor that sees a collapse at 48 images, dated back to 32; what each rank is given."""
+    monitor = StandIn(8, {"40": "suspect", "48": "collapsed"}, onset=32)
+    fit(out / "watched", rank, monitor, Checkpointing(None, keep_last=1))
+    return [health.to_dict() for health in monitor.given]
+
+
+def memorization_case() -> dict[str, Any]:
+    """Verdict and pairs on samples that are shared out; half of them are mirrored copies."""
+    data = BlobData(train=300, held_out=201)
+    images = torch.cat([data.reference("train").images[:100].flip(-1), fresh(100)])
+    probe = MemorizationProbe(data, Small(), settings=MemorizationSettings(301))
+    finding = probe.judge(Replay(images))
+    return {
+        "verdict": finding.verdict.to_dict(),
+        "images": [pairs.images for pairs in finding.pairs],
+        "matches": [pairs.matches for pairs in finding.pairs],
+        "changes": [pairs.changes for pairs in finding.pairs],
+    }
+
+
 def cases(out: Path, rank: int) -> dict[str, Any]:
     """All cases, in a process group that is there already."""
     grid_case(out, rank)
@@ -139,4 +163,6 @@ def cases(out: Path, rank: int) -> dict[str, Any]:
         "preempt1": preemption_case(out, rank, 1),
         "disk": disk_case(out, rank),
         "poison": poison_case(out, rank),
+        "memorization": memorization_case(),
+        "watched": watched_case(out, rank),
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -36,12 +37,14 @@ class View:
         probe: the moment.
         average: whether the averaged generator is looked at.
         oracle: knows the modes.
+        anchor: the probe at which the injection began: its modes are chosen there, once.
     """
 
     stream: Stream
     probe: int
     average: bool
     oracle: Oracle
+    anchor: int = 0
 
     def latents(self, n: int, seed: int, labels: Tensor | None = None) -> Tensor:
         """Latents, which ask for classes where there are labels."""
@@ -56,10 +59,8 @@ class View:
         return self.decode(self.latents(n, seed, labels))
 
     def modes(self) -> list[int]:
-        """Modes that are drawn, the most frequent first."""
-        classes = self.oracle.classes(self.fakes(_DRAW, 0))
-        counts = torch.bincount(classes[classes >= 0], minlength=self.oracle.count)
-        return [int(mode) for mode in counts.argsort(descending=True) if counts[mode] > 0]
+        """All modes, in an order that belongs to the run; those that are hardly drawn last."""
+        return _modes(self.stream, self.anchor, self.oracle)
 
     def weighted(self, n: int, seed: int, keep: Tensor) -> Tensor:
         """Samples that are kept with a chance that depends on their mode.
@@ -82,6 +83,17 @@ class View:
             return self.fakes(1, seed).expand(n, *self.fakes(1, seed).shape[1:]).clone()
         rows = torch.arange(n) if len(pool) >= n else torch.arange(n) % len(pool)
         return pool[rows]
+
+
+@lru_cache(maxsize=64)
+def _modes(stream: Stream, probe: int, oracle: Oracle) -> list[int]:
+    classes = oracle.classes(stream.decode(probe, stream.latents(probe, _DRAW, 0)))
+    counts = torch.bincount(classes[classes >= 0], minlength=oracle.count)
+    drawn = [int(mode) for mode in counts.argsort(descending=True) if counts[mode] > 0]
+    common = set(drawn[: max(1, (3 * len(drawn) + 3) // 4)])
+    own = torch.Generator().manual_seed(stream.run.seed)
+    order = torch.randperm(oracle.count, generator=own).tolist()
+    return sorted(order, key=lambda mode: (mode not in common, mode not in drawn))
 
 
 Draw = Callable[[View, int, int, int, Tensor | None], Tensor]
@@ -140,19 +152,10 @@ def few_modes(k: int) -> Draw:
 
     def draw(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
         keep = torch.zeros(view.oracle.count + 1)
-        keep[some_modes(view)[:k]] = 1.0
+        keep[view.modes()[:k]] = 1.0
         return view.weighted(n, seed, keep)
 
     return draw
-
-
-def some_modes(view: View) -> list[int]:
-    """The modes in an order that belongs to the run, those that are hardly drawn last."""
-    own = torch.Generator().manual_seed(view.stream.run.seed)
-    drawn = view.modes()
-    common = set(drawn[: max(1, (3 * len(drawn) + 3) // 4)])
-    order = torch.randperm(view.oracle.count, generator=own).tolist()
-    return sorted(order, key=lambda mode: (mode not in common, mode not in drawn))
 
 
 def copies(pool: int) -> Draw:
@@ -195,7 +198,7 @@ def class_drop(tenths: int, slow: bool) -> Draw:
         count = view.oracle.count
         gone = max(1.0, round(tenths / 10 * count)) * min(1.0, (since + 1) / _SLOW if slow else 1.0)
         keep = torch.ones(count + 1)
-        for place, mode in enumerate(some_modes(view)[:count]):
+        for place, mode in enumerate(view.modes()[:count]):
             keep[mode] = 1.0 - min(1.0, max(0.0, gone - place))
         return view.weighted(n, seed, keep)
 
@@ -231,7 +234,7 @@ def dead_classes(tenths: int) -> Draw:
     def draw(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
         asked = torch.arange(n) % view.oracle.count if labels is None else labels
         fakes = view.fakes(n, seed, asked)
-        for mode in some_modes(view)[:tenths]:
+        for mode in view.modes()[:tenths]:
             mine = asked == mode
             one = view.fakes(1, mode + 1, torch.tensor([mode]))
             fakes[mine] = with_noise(one.expand(int(mine.sum()), *one.shape[1:]), 0.01, seed + mode)

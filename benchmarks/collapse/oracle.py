@@ -75,9 +75,7 @@ def oracle_of(kind: str, folder: Path) -> Oracle:
 def negative_oracle(folder: Path) -> Oracle:
     """The oracle of negatives of digits: it looks at their negatives."""
     plain = _of_images(Digits(), folder)
-    return Oracle(
-        plain.count, lambda x: plain.judge(255 - x), plain.accuracy, plain.junk_rejected
-    )
+    return Oracle(plain.count, lambda x: plain.judge(255 - x), plain.accuracy, plain.junk_rejected)
 
 
 def _of_mixture(data: GaussianMixture) -> Oracle:

@@ -44,7 +44,7 @@ class Kind:
 KINDS = {
     # Points in the plane; the generator is its own feature network.
     "ring": Kind(steps=3000, every=50),
-    "grid": Kind(steps=4000, every=50),
+    "grid": Kind(steps=3000, every=50),
     # 8 x 8 pixels.
     "digits": Kind(steps=3000, every=50),
     # The same with a class to be asked for, and as a translation to inverted digits and back.
@@ -85,7 +85,7 @@ HEALTHY = {
     "r1": Recipe(r1=0.05),
     "sn_hinge": Recipe(objective="Hinge", betas=(0.0, 0.9), spectral=True),
     "wgan_gp": Recipe(
-        objective="Wasserstein", betas=(0.5, 0.9), discriminator_steps=3, gradient_penalty=0.1
+        objective="Wasserstein", betas=(0.5, 0.9), discriminator_steps=2, gradient_penalty=0.1
     ),
 }
 
@@ -172,11 +172,13 @@ def spoiling(run: Run) -> Spoiling | None:
 
 def planned_runs(seeds: tuple[int, ...]) -> list[Run]:
     """All runs of the full suite with these seeds, the long ones first."""
-    runs = [Run("mnist", "r1", "turning", seed) for seed in seeds]
-    for kind in ("grid", "ring", "digits"):
+    runs = [Run("mnist", "r1", "healthy", seed) for seed in seeds[:2]]
+    runs += [Run("mnist", "r1", "turning", seed) for seed in seeds[:4]]
+    for kind in ("grid", "digits", "ring"):
         for family in HEALTHY:
-            runs += [Run(kind, family, "healthy", seed) for seed in seeds]
-            runs += [Run(kind, family, "turning", seed) for seed in seeds[:4]]
+            half = kind == "grid" and family == "wgan_gp"
+            runs += [Run(kind, family, "healthy", seed) for seed in seeds[: 3 if half else None]]
+            runs += [Run(kind, family, "turning", seed) for seed in seeds[: 2 if half else 4]]
     for kind in ("labelled", "inverted"):
         runs += [Run(kind, "r1", "healthy", seed) for seed in seeds[:3]]
         runs += [Run(kind, "r1", "turning", seed) for seed in seeds[:3]]

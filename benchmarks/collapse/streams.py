@@ -101,7 +101,6 @@ class Stream:
         with evaluating(self.network(probe, average)) as network:
             return quantised(torch.cat([network(part) for part in z.split(1024)]))
 
-
     @torch.no_grad()
     def translated(self, probe: int, inputs: Tensor, target: str, average: bool = False) -> Tensor:
         """Inputs of the other domain as images of ``target``, uint8 like the inputs."""

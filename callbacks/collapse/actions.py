@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shlex
 from typing import Any, Literal
 
 import pytorch_lightning as pl
@@ -12,6 +11,7 @@ from pytorch_lightning.loggers import WandbLogger
 
 from callbacks.collapse import pictures
 from callbacks.collapse.records import Verdict
+from callbacks.collapse.wording import resume_command
 from callbacks.durable import write_atomically
 from callbacks.logger_guard import attempt
 from callbacks.media import publish_figure
@@ -85,14 +85,6 @@ def best_before(run: RunFolder) -> dict[str, Any] | None:
     return next((dict(row) for row in index["checkpoints"] if row["path"] == path), None)
 
 
-def resume_command(run: RunFolder) -> str:
-    """The command that goes back to before the collapse, with half the rates and a new seed."""
-    return (
-        f"ganagerie resume {shlex.quote(str(run.path))} --from pre-collapse --seed +1 "
-        "--set 'model.init_args.generator_lr*=0.5' --set 'model.init_args.discriminator_lr*=0.5'"
-    )
-
-
 def sentence(
     run: RunFolder,
     verdict: Verdict,
@@ -140,11 +132,13 @@ def _show(
     files = run.media_files(pictures.KEY)
     if verdict.onset is None or not files:
         return
-    before = [file for seen, file in files if seen < verdict.onset]
-    after = [file for seen, file in files if seen >= verdict.onset]
-    grids = before_and_after(
-        pictures.read(before[-1]) if before else None,
-        pictures.read(after[0]) if after else None,
-        pictures.read(files[-1][1]),
-    )
+    before = [pair for pair in files if pair[0] < verdict.onset]
+    after = [pair for pair in files if pair[0] >= verdict.onset]
+    shown = [before[-1:], after[:1], files[-1:]]
+    names = ("before the onset", "onset", "now")
+    titles = [
+        f"{name}: {pair[0][0]:,}" if pair else name for name, pair in zip(names, shown, strict=True)
+    ]
+    first, second, third = (pictures.read(pair[0][1]) if pair else None for pair in shown)
+    grids = before_and_after(first, second, third, titles)
     publish_figure(trainer, "collapse/grids", grids, images_seen)

@@ -220,11 +220,12 @@ class CollapseDetector:
 
     def _coverage_noise(self) -> tuple[float, float]:
         lag = self.settings.partial_window - 1
-        return self.memory.part_noise(_COVERAGE, self.settings.baseline, lag, _PART_NOISE)
+        base = self.memory.level(_COVERAGE, self.settings.baseline, lag)
+        return base, self.memory.wander(lag, _PART_NOISE * base)
 
     def _suspicious_in_part(self) -> str:
         settings, memory = self.settings, self.memory
-        if len(memory.healthy) < settings.partial_window:
+        if len(memory.healthy) < settings.partial_after:
             return ""
         base, sd = self._coverage_noise()
         recent = memory.coverage[-settings.partial_window :]
@@ -251,7 +252,7 @@ class CollapseDetector:
         settings, counts = self.settings, self._counts
         if not self.memory.healthy_parts:
             return False
-        base, _ = self.memory.part_noise(_QUALITY, settings.baseline, 0, _PART_NOISE)
+        base = self.memory.level(_QUALITY, settings.baseline)
         rubbish = parts.quality <= (1.0 - settings.diverged_drop) * base
         diverse = parts.diversity >= settings.diverged_diversity
         counts["rubbish"] = counts["rubbish"] + 1 if rubbish and diverse else 0
@@ -294,7 +295,8 @@ class CollapseDetector:
         if not self.armed:
             return None
         best = memory.best_distance
-        far = best is not None and distance > self.settings.diverged_ratio * best
+        fallen = bool(memory.drops) and memory.drops[-1] >= self.settings.suspect_drop
+        far = best is not None and distance > self.settings.diverged_ratio * best and fallen
         counts["far"] = counts["far"] + 1 if far else 0
         if before.state in ("healthy", "recovered"):
             memory.best_distance = distance if best is None else min(best, distance)
@@ -345,10 +347,12 @@ class CollapseDetector:
         # A partial collapse that becomes a full one is an alarm of its own.
         alarm = changed and state in LOST and (before.state not in LOST or severity == "full")
         onset: int | None = None
+        moment: int | None = None
         if state in ("suspect", *LOST):
-            onset = before.onset_probe
+            onset, moment = before.onset_probe, before.onset
             if alarm or onset is None:
                 onset = self._date(severity)
+                moment = memory.moment(onset, self._now)
         if state in ("healthy", "recovered") and parts is not None:
             memory.settle(parts)
         if state == "recovered" and changed:
@@ -363,7 +367,7 @@ class CollapseDetector:
             severity=severity,
             peak=memory.peak,
             lost_share=lost,
-            onset=None if onset is None else memory.moment(onset, self._now),
+            onset=moment,
             onset_probe=onset,
             alarm=alarm,
             reason=reason,

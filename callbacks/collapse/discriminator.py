@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from callbacks.collapse.probes import Prober, SampleProber, to_network
-from gan_modules.engine.sampling import evaluating
+from callbacks.sample_grid import same_randomness
 
 #: Weights whose smaller side is wider are left out: their spectrum costs more than a probe.
 _WIDEST = 512
@@ -16,6 +16,9 @@ _WIDEST = 512
 
 def discriminator_auc(module: Any, prober: Prober) -> float | None:
     """Chance that a real sample scores above a generated one: free of the objective's scale.
+
+    It is asked as in training, where batch normalisation sees one kind of sample at a time; running
+    statistics, spectral norms and random numbers are put back after.
 
     Args:
         module: a game with ``score(images) -> scores``; others have no answer.
@@ -27,9 +30,14 @@ def discriminator_auc(module: Any, prober: Prober) -> float | None:
     if not hasattr(module, "score") or type(prober) is not SampleProber or prober.latest is None:
         return None
     real = to_network(prober.real_samples).to(module.device, module.float_dtype)
-    with torch.no_grad(), evaluating(module):
-        above = module.score(real).flatten().double()
-        below = module.score(prober.latest).flatten().double()
+    buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    try:
+        with torch.no_grad(), same_randomness(0, module.device):
+            above = module.score(real).flatten().double()
+            below = module.score(prober.latest).flatten().double()
+    finally:
+        for buffer, kept in buffers:
+            buffer.copy_(kept)
     return area_under_curve(above, below)
 
 

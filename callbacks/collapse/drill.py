@@ -8,13 +8,14 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from callbacks.collapse.changes import players_of
+from callbacks.run_folder import RunFolder
 
 
 class CollapseDrill(Callback):
     """From a moment on, the generator learns far too fast and its opponents far too slowly.
 
-    That is what turns most healthy games into a collapse within a few probes. A run that goes back
-    to before the moment is spared: the drill is over once it has been played.
+    That is what turns most healthy games into a collapse within a few probes. It is played once: a
+    run that goes back to before the moment, by a rollback or as a fork, is spared.
 
     Args:
         at_images: images_seen at which it begins.
@@ -47,6 +48,9 @@ class CollapseDrill(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Regularizers are no state: a run that is resumed in the middle loses them again."""
+        run = RunFolder.of(trainer)
+        if self.stage == "waiting" and run.record_path.exists() and run.read_run()["parent"]:
+            self.stage = "over"
         if self.stage == "on":
             self._drop(pl_module)
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from callbacks.collapse.colours import LIGHT
-from callbacks.collapse.history import History, Moment, Span, extents, history_of, spans
+from callbacks.collapse.history import History, history_of
+from callbacks.collapse.moments import Moment, Span, extents, spans
 from callbacks.collapse.wording import headline
 from callbacks.media import picture
 
@@ -25,6 +26,8 @@ _DPI = 100
 #: Pixels of one of the grids beside each other, about; small ones are enlarged by a whole factor.
 _SIDE = 400
 _GAP, _TITLE = 24, 44
+#: Where the axis ends, as a share of the images seen.
+_BEYOND = 1.08
 _INK, _MUTED, _SCORE = "#1c1f24", "#5d646e", "#3d8ef2"
 _HATCHES = {"suspect": "///", "diverged": "xx", "recovered": "\\\\\\", "warmup": "..."}
 
@@ -55,7 +58,8 @@ def health_figure(rows: Iterable[Mapping[str, Any]], chosen: int | None = None) 
     )
     title = textwrap.shorten(headline(history), 110, placeholder=" ...")
     plot.set_title(title, loc="left", fontsize=11.5, fontweight="bold", color=_INK)
-    plot.set_xlim(0, end * 1.01)
+    # The alarm is at the very end of the figure that tells of it: its name needs room.
+    plot.set_xlim(0, end * _BEYOND)
     _scores(plot, history, lost)
     _marks(plot, history, chosen, end)
     for lane, moments in enumerate([history.path, *lost]):
@@ -137,7 +141,7 @@ def _marks(plot: Axes, history: History, chosen: int | None, end: int) -> None:
     taken: list[float] = []
     # From right to left and from low to high, so that no line crosses the name of another one.
     for at, name, colour, style, alpha in sorted(marks, reverse=True):
-        low = at / end
+        low = at / end / _BEYOND
         width = 0.0095 * len(name) + 0.015
         flipped = low + width > 1.0
         left, right = (low - width, low) if flipped else (low, low + width)
@@ -161,6 +165,7 @@ def _marks(plot: Axes, history: History, chosen: int | None, end: int) -> None:
             va="top",
             fontsize=9,
             color=colour,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5},
             zorder=6,
         )
     plot.set_ylim(0, 1.07 + 0.085 * len(taken))
@@ -182,7 +187,7 @@ def _lane(strip: Axes, parts: Sequence[Span], lane: int, end: int) -> None:
             hatch=_HATCHES.get(span.state),
             linewidth=0.8,
         )
-        if width / end > 0.009 * len(span.name) + 0.01:
+        if width / end > _BEYOND * (0.009 * len(span.name) + 0.01):
             box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
             strip.annotate(
                 span.name,
@@ -259,8 +264,10 @@ def before_and_after(
         axes.set_xticks([])
         axes.set_yticks([])
         for side in axes.spines.values():
-            side.set_visible(tensor is None or kinds == {2})
             side.set_color("#d4d4cf")
+            # Beside the picture, not on its outermost pixels.
+            side.set_position(("outward", 72 / _DPI))
+            side.set_linewidth(72 / _DPI)
         axes.set_title(title, fontsize=12, color=_INK, pad=8)
         if image is not None:
             axes.imshow(image, interpolation="nearest", cmap="gray", vmin=0, vmax=255)

@@ -54,6 +54,7 @@ class Health:
         frozen: the state is suspect: no checkpoint is deleted.
         segment: images_seen at which the monitor began, or began anew after a rollback or a
             rebaseline.
+        branch: number of the segment: two rollbacks may go back to the same moment.
         first_onset: onset of the first alarm in this segment.
         pre_collapse: path of the best checkpoint before the collapse; the best healthy one as long
             as there was none.
@@ -67,6 +68,7 @@ class Health:
     window: int = 0
     frozen: bool = False
     segment: int = 0
+    branch: int = 0
     first_onset: int | None = None
     pre_collapse: str | None = None
     pinned: tuple[str, ...] = ()
@@ -95,6 +97,7 @@ class Health:
             window=window,
             frozen=verdict.state == "suspect",
             segment=self.segment,
+            branch=self.branch,
         )
         return health.after(self)
 
@@ -104,7 +107,8 @@ class Health:
         Args:
             last: what the index says so far.
         """
-        first = last.first_onset if last and last.segment == self.segment else None
+        same = last and (last.segment, last.branch) == (self.segment, self.branch)
+        first = last.first_onset if last and same else None
         if self.alarm is not None and self.onset is not None:
             # An evaluation may date the same alarm once more; a later alarm has a later onset.
             dated_anew = last is not None and last.alarm == self.alarm and last.onset == first
@@ -132,7 +136,7 @@ class Health:
             raise ValueError("health without a known state")
         known = {field.name for field in fields(cls)} & set(values)
         given = {name: values[name] for name in known}
-        for name in ("window", "segment"):
+        for name in ("window", "segment", "branch"):
             if name in given and not _is_count(given[name]):
                 raise ValueError(f"health with the {name} {given[name]!r}")
         for name in ("onset", "alarm", "first_onset"):
@@ -164,12 +168,12 @@ class Health:
             ValueError: a row of the monitor is damaged.
         """
         health: Health | None = None
-        segment, back = 0, ONSET_BACK
+        segment, branch, back = 0, 0, ONSET_BACK
         probes: list[tuple[int, State]] = []
         for row in rows:
             event = row.get("event") if row.get("kind") == "monitor" else None
             if event in ("begin", "rebaseline", "rollback"):
-                segment = row["images_seen"]
+                segment, branch = row["images_seen"], branch + (event != "begin")
                 back = (row.get("settings") or {}).get("onset_back", back)
                 # After a rollback the probes beyond it are of a branch that was left.
                 probes = [probe for probe in probes if probe[0] <= segment]
@@ -177,12 +181,18 @@ class Health:
                     went_back = event == "rollback" and probes
                     state: State = probes[-1][1] if went_back else "warmup"
                     window = window_of([moment for moment, _ in probes], back)
-                    health = cls(state, window=window, frozen=state == "suspect", segment=segment)
+                    health = cls(
+                        state,
+                        window=window,
+                        frozen=state == "suspect",
+                        segment=segment,
+                        branch=branch,
+                    )
             elif row.get("kind") == "probe" or row.get("verdict"):
                 verdict = _verdict_of(row)
                 if row.get("kind") == "probe":
                     probes.append((row["images_seen"], verdict.state))
-                health = health or cls("warmup", segment=segment)
+                health = health or cls("warmup", segment=segment, branch=branch)
                 window = window_of([moment for moment, _ in probes], back)
                 health = health.seen(verdict, row["images_seen"], window)
         return health

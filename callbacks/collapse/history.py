@@ -7,150 +7,15 @@ report and for the figures on the dashboards.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, cast, get_args
 
-from callbacks.collapse.records import LOST, WHOLE, Band, Severity, State, Verdict
-from callbacks.collapse.score import Parts, parts_of
+from callbacks.collapse.moments import Break, Fall, Moment, Span, spans
+from callbacks.collapse.records import LOST, WHOLE, Band, State, Verdict
+from callbacks.collapse.score import parts_of
 
 STATES: tuple[State, ...] = get_args(State)
-
-
-@dataclass(frozen=True)
-class Moment:
-    """One verdict.
-
-    Attributes:
-        images_seen: where it was given.
-        probe: number of the probe, or of the last one before an evaluation that gave a verdict.
-        verdict: see :class:`Verdict`.
-        probed: whether a probe gave it, and not an evaluation.
-        segment: grows by one with every rollback and rebaseline.
-        warnings: leading signs that never alarm.
-        signals: by group and name; empty for an evaluation.
-        band: for real samples, at that time.
-    """
-
-    images_seen: int
-    probe: int
-    verdict: Verdict
-    probed: bool = True
-    segment: int = 0
-    warnings: tuple[str, ...] = ()
-    signals: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
-    band: Band = field(default_factory=dict)
-
-    @property
-    def parts(self) -> Parts | None:
-        """Diversity, coverage and quality against real samples; None where they are not finite."""
-        return parts_of(self.signals, self.band)
-
-    def group_score(self, group: str) -> float | None:
-        """The score of one class or direction alone; None where it is not known."""
-        parts = parts_of(
-            {WHOLE: self.signals.get(group, {})}, {WHOLE: dict(self.band.get(group, {}))}
-        )
-        return None if parts is None else parts.score
-
-
-@dataclass(frozen=True)
-class Span:
-    """Successive moments of one state; at least one."""
-
-    state: State
-    moments: tuple[Moment, ...]
-
-    @property
-    def first(self) -> Moment:
-        """Where it begins."""
-        return self.moments[0]
-
-    @property
-    def last(self) -> Moment:
-        """Where it ends."""
-        return self.moments[-1]
-
-    @property
-    def severity(self) -> Severity | None:
-        """The worst one in it; None where it is neither a collapse nor a suspicion of a part."""
-        if self.state not in ("collapsed", "suspect"):
-            return None
-        found = {moment.verdict.severity for moment in self.moments}
-        return "full" if "full" in found else "partial" if "partial" in found else None
-
-    @property
-    def scores(self) -> tuple[float, float] | None:
-        """Lowest and highest score; None where none was finite."""
-        values = [m.verdict.score for m in self.moments if m.verdict.score is not None]
-        return (min(values), max(values)) if values else None
-
-    @property
-    def name(self) -> str:
-        """The state, with its severity, as a reader wants it."""
-        words = self.state.replace("_", " ")
-        return words if self.severity is None else f"{words}, {self.severity}"
-
-
-@dataclass(frozen=True)
-class Break:
-    """A rollback, a rebaseline, the beginning of a fork, or an error of the monitor.
-
-    Attributes:
-        event: see :class:`callbacks.collapse.records.MonitorRow`.
-        images_seen: where it happened; for a rollback, where training went back to.
-        left: for a rollback, where the lost branch was left.
-        note: what happened, in words.
-        changes: for a rollback, what was changed.
-    """
-
-    event: str
-    images_seen: int
-    left: int | None = None
-    note: str = ""
-    changes: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def at(self) -> int:
-        """Where on the axis a reader looks for it: where a lost branch was left."""
-        return self.images_seen if self.left is None else self.left
-
-
-@dataclass
-class Fall:
-    """A collapse or a divergence, from its alarm to its end.
-
-    Attributes:
-        alarm: the moment at which it was noticed.
-        state: collapsed or diverged, the last that it was.
-        severity: the worst that it was.
-        onset: images_seen at which it began, as it was dated last.
-        onset_probe: the probe of that moment.
-        end: how it ended, in words; empty while it lasts.
-        branch: number of the rollback by which its branch was left, from 1; None where it was not.
-    """
-
-    alarm: Moment
-    state: State
-    severity: Severity | None
-    onset: int | None
-    onset_probe: int | None
-    end: str = ""
-    branch: int | None = None
-
-    @property
-    def delay(self) -> int | None:
-        """Probes from the onset to the alarm; 0 where the alarm came with the onset."""
-        return None if self.onset_probe is None else self.alarm.probe - self.onset_probe
-
-    @property
-    def name(self) -> str:
-        """Such as ``full collapse``, also one that went on to diverge."""
-        if self.alarm.verdict.state == "diverged":
-            return "divergence"
-        what = f"{self.severity} collapse" if self.severity else "collapse"
-        return f"{what}, then divergence" if self.state == "diverged" else what
 
 
 @dataclass
@@ -211,6 +76,16 @@ class History:
         """Classes and directions, in the order of the newest probe; the whole is left out."""
         return [name for name in self.probes[-1].signals if name != WHOLE] if self.probes else []
 
+    def remarks(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Findings and warnings of the newest probe that the present fall does not tell already."""
+        if self.now is None:
+            return (), ()
+        told: set[str] = set()
+        if self.fall is not None and not self.fall.end:
+            told = {*self.fall.alarm.verdict.findings, *self.fall.alarm.warnings}
+        findings = tuple(line for line in self.now.verdict.findings if line not in told)
+        return findings, tuple(line for line in self.now.warnings if line not in told)
+
     def group_scores(self) -> list[tuple[str, float | None, float | None]]:
         """Of each class or direction its score now and its best one so far, the lowest first."""
         rows = []
@@ -260,29 +135,6 @@ def history_of(rows: Iterable[Mapping[str, Any]]) -> History:
     return history
 
 
-def spans(moments: Sequence[Moment]) -> list[Span]:
-    """Join successive moments of one state; a rollback or a rebaseline in between parts them."""
-    parts = groupby(moments, key=lambda moment: (moment.segment, moment.verdict.state))
-    return [Span(state, tuple(group)) for (_, state), group in parts]
-
-
-def extents(parts: Sequence[Span]) -> list[tuple[Span, float, float]]:
-    """Where on the axis spans lie: each probe speaks up to half way to its neighbours.
-
-    Returns:
-        Each span with the images_seen at which it begins and ends.
-    """
-    found = []
-    for place, span in enumerate(parts):
-        start, stop = float(span.first.images_seen), float(span.last.images_seen)
-        if place > 0:
-            start = (start + parts[place - 1].last.images_seen) / 2
-        if place + 1 < len(parts):
-            stop = (stop + parts[place + 1].first.images_seen) / 2
-        found.append((span, start, stop))
-    return found
-
-
 class _Reader:
     """Where the reading of a history stands."""
 
@@ -293,7 +145,7 @@ class _Reader:
         self.moments: list[Moment] = []
 
     def verdict(self, history: History, row: Mapping[str, Any]) -> None:
-        verdict = Verdict.from_dict(row["verdict"])
+        verdict = _verdict(row["verdict"])
         if verdict.state not in STATES:
             raise ValueError(f"the state {verdict.state!r}")
         for value in (verdict.score, verdict.peak, verdict.drop):
@@ -368,6 +220,14 @@ class _Reader:
         how = {"rollback": "rolled back to", "rebaseline": "new baseline at"}[found.event]
         self.open.end = f"{how} {found.images_seen:,} images"
         self.open = None
+
+
+def _verdict(values: Any) -> Verdict:
+    if not isinstance(values, dict):
+        raise ValueError(f"'{str(values)[:40]}' where a verdict belongs")
+    if unknown := sorted(set(values) - {known.name for known in fields(Verdict)}):
+        raise ValueError(f"the unknown entry {unknown[0]!r}")
+    return Verdict.from_dict(values)
 
 
 def _whole(value: Any) -> int:

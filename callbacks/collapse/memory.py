@@ -11,6 +11,9 @@ from callbacks.collapse.score import Parts, robust_sd
 
 #: Probes that are kept: more than any rule looks back.
 _KEPT = 64
+_COVERAGE = 1
+#: Healthy probes that a surprise is measured against, at least and at most.
+_FIRST, _BEFORE = 4, 12
 
 
 @dataclass
@@ -24,6 +27,8 @@ class Memory:
         coverage: b of the latest probes.
         healthy: g of the latest healthy probes, oldest first.
         healthy_parts: diversity, coverage and quality of the same probes.
+        surprises: how far the coverage of each healthy probe lay from the median of those before:
+            the noise of a healthy run, wanderings included.
         peak: the healthy level; None before arming.
         dead: names of dead classes at the latest probe, and of those that ever lived.
         weak: how many successive probes each class was without diversity.
@@ -37,6 +42,7 @@ class Memory:
     coverage: list[float] = field(default_factory=list)
     healthy: list[float] = field(default_factory=list)
     healthy_parts: list[list[float]] = field(default_factory=list)
+    surprises: list[float] = field(default_factory=list)
     peak: float | None = None
     dead: list[str] = field(default_factory=list)
     lived: list[str] = field(default_factory=list)
@@ -59,6 +65,9 @@ class Memory:
 
         It follows medians of three: a lucky probe must not become the norm.
         """
+        if len(self.healthy_parts) >= _FIRST:
+            base = median([row[_COVERAGE] for row in self.healthy_parts[-_BEFORE:]])
+            _keep(self.surprises, parts.coverage - base)
         _keep(self.healthy, parts.score)
         _keep(self.healthy_parts, [parts.diversity, parts.coverage, parts.quality])
         level = median(self.scores[-3:])
@@ -87,14 +96,18 @@ class Memory:
         latest = self.healthy[-window:]
         return median(latest), max(robust_sd(latest), least * median(latest))
 
-    def part_noise(self, which: int, window: int, lag: int, least: float) -> tuple[float, float]:
-        """The same for one part, of the healthy probes up to ``lag`` before the latest.
+    def level(self, which: int, window: int, lag: int = 0) -> float:
+        """Median of one part, of the healthy probes up to ``lag`` before the latest.
 
         A fall that has begun already is left out of its own baseline that way.
         """
         values = [parts[which] for parts in self.healthy_parts]
-        values = values[: max(len(values) - lag, 1)][-window:]
-        return median(values), max(robust_sd(values), least * median(values))
+        return median(values[: max(len(values) - lag, 1)][-window:])
+
+    def wander(self, lag: int, least: float) -> float:
+        """Standard deviation of the coverage's surprises, without the latest ``lag``."""
+        values = self.surprises[: max(len(self.surprises) - lag, 0)]
+        return max(robust_sd(values), least)
 
     def top(self, which: int) -> float:
         """Mean of the three best healthy values of one part."""

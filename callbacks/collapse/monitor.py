@@ -19,7 +19,7 @@ from callbacks.collapse.leading import LeadingSigns
 from callbacks.collapse.logbook import note_event, note_probe, note_verdict
 from callbacks.collapse.looking import BlindError, decided, look
 from callbacks.collapse.pace import Pace, planned_images
-from callbacks.collapse.probes import Prober, ProbeSignals, prober_for
+from callbacks.collapse.probes import Prober, ProbeSignals, TooFewRealsError, prober_for
 from callbacks.collapse.records import State, Verdict
 from callbacks.collapse.replaying import replay
 from callbacks.collapse.rollback import Rollback
@@ -51,9 +51,9 @@ class CollapseMonitor(Callback):
         space: feature space: auto, identity, rand_vgg, efflite0, cls.
         max_share: most of the training time that probes may take; the interval stretches itself,
             but a run has at least ten. None probes at every line of the grid.
+        watch: false switches it off.
         on_collapse: alert tells; stop ends the run; rollback goes back to the best checkpoint
-            before the onset with changed settings and goes on; off probes nothing. A partial
-            collapse only ever alerts.
+            before the onset with changed settings and goes on. A partial collapse only ever alerts.
         on_diverged: the same for weights, losses or samples that are not finite, or rubbish.
         max_rollbacks: rollbacks after which the run is stopped instead.
         thresholds: of the detector.
@@ -73,7 +73,8 @@ class CollapseMonitor(Callback):
         samples: int | None = None,
         space: str = "auto",
         max_share: float | None = 0.02,
-        on_collapse: Literal["alert", "stop", "rollback", "off"] = "alert",
+        watch: bool = True,
+        on_collapse: Literal["alert", "stop", "rollback"] = "alert",
         on_diverged: Literal["alert", "stop", "rollback"] = "stop",
         max_rollbacks: int = 2,
         thresholds: DetectorSettings | None = None,
@@ -97,7 +98,7 @@ class CollapseMonitor(Callback):
             )
         self.pace = Pace(every_n_images, max_share)
         self.samples, self.space_name = samples, space
-        self.on_collapse, self.on_diverged = on_collapse, on_diverged
+        self.watch, self.on_collapse, self.on_diverged = watch, on_collapse, on_diverged
         self.thresholds = thresholds or DetectorSettings()
         self.seed = seed
         self.verdict = Verdict("warmup")
@@ -117,26 +118,25 @@ class CollapseMonitor(Callback):
 
     replay = staticmethod(replay)
 
-    @property
-    def watching(self) -> bool:
-        """Whether it is switched on."""
-        return self.on_collapse != "off"
-
     # -- before training ---------------------------------------------------------------------------
 
     def setup(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
         """Choose the feature space and describe the real samples before training starts.
 
         Raises:
-            ValueError: the space does not suit the data, or there are too few of them.
+            ValueError: the space does not suit the data.
         """
-        if stage != "fit" or not self.watching or self._prober is not None:
+        if stage != "fit" or not self.watch or self._prober is not None:
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         device = trainer.strategy.root_device
         space = choose_space(data, None, self.space_name).to(device)
         samples = self.samples or (256 if device.type == "cpu" else 512)
-        self._prober = prober_for(pl_module, data, space, samples)
+        try:
+            self._prober = prober_for(pl_module, data, space, samples)
+        except TooFewRealsError as error:
+            # It is on by default, and must not keep anyone from training on a handful of images.
+            say_trouble(trainer, f"{error}; this run is not watched", set())
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Take the place on the grid; go on with the states of the checkpoint, if there is one."""
@@ -217,7 +217,8 @@ class CollapseMonitor(Callback):
             moment = int(pl_module.images_seen)
             verdict = self.detector.update(moment, {}, finite=False)
             self._note(trainer, pl_module, {}, None, [], 0.0, finite=False)
-            self.health = RunFolder.of(trainer).write_health(self._health(verdict, moment))
+            keep = next((c.keep for c in trainer.callbacks if isinstance(c, Checkpointing)), None)  # type: ignore[attr-defined]
+            self.health = RunFolder.of(trainer).write_health(self._health(verdict, moment), keep)
             announce(trainer, verdict, moment, "fail", self.rollback.done)
 
     def probe(self, trainer: pl.Trainer, pl_module: Any) -> Verdict:
@@ -363,7 +364,7 @@ class CollapseMonitor(Callback):
         if verdict.severity == "partial":
             return "alert"
         wanted = self.on_diverged if verdict.state == "diverged" else self.on_collapse
-        return "alert" if wanted == "off" else wanted
+        return wanted
 
     def _roll_back(self, trainer: pl.Trainer, module: Any, target: str) -> None:
         assert self.detector is not None
@@ -381,7 +382,14 @@ class CollapseMonitor(Callback):
 
     def _begin_segment(self, trainer: pl.Trainer, state: State, images_seen: int) -> None:
         window = window_of(self._moments, self.thresholds.onset_back)
-        self.health = Health(state=state, window=window, segment=images_seen)
+        branch = (self.health.branch if self.health else 0) + 1
+        self.health = Health(
+            state=state,
+            window=window,
+            frozen=state == "suspect",
+            segment=images_seen,
+            branch=branch,
+        )
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, Checkpointing):
                 self.health = callback.set_health(trainer, self.health)

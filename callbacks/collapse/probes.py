@@ -39,6 +39,10 @@ _STRIDE = 1_000_003
 ProbeSignals = dict[str, dict[str, float | None]]
 
 
+class TooFewRealsError(ValueError):
+    """The neighbours of a sample would be all there are."""
+
+
 class Prober(ABC):
     """One kind of generator; the same calls for each.
 
@@ -58,6 +62,18 @@ class Prober(ABC):
         self.samples = 0
         self.latest: Tensor | None = None
         self.real_samples = torch.empty(0)
+        self._units = (torch.zeros(space.dim), torch.ones(space.dim))
+
+    def measured(self, features: Tensor) -> Tensor:
+        """Features in the units in which they are compared, see :class:`FeatureSpace`."""
+        centre, scale = self._units
+        return (features - centre) / scale
+
+    def _take_units(self, features: Tensor) -> None:
+        """Where the space asks for it: each dimension in units of the spread of the reals."""
+        if self.space.standardised:
+            spread = features.std(dim=0)
+            self._units = features.mean(dim=0), torch.where(spread > 0, spread, 1.0)
 
     @property
     def band(self) -> Band:
@@ -88,20 +104,22 @@ class SampleProber(Prober):
         samples: N of a light probe.
 
     Raises:
-        ValueError: there are fewer than 48 reals.
+        TooFewRealsError: (a ValueError) there are fewer than 48 reals.
     """
 
     def __init__(self, space: FeatureSpace, reals: ReferenceSet, samples: int) -> None:
         super().__init__(space)
         bank = bank_of(reals, space, strided_indices(len(reals), _REALS))
         self._with_classes = bank.logits is not None and getattr(space, "accuracy", 0.0) >= 0.95
+        self._take_units(bank.features)
         group = ReferenceGroup.of(
-            bank.features, samples, logits=bank.logits if self._with_classes else None
+            self.measured(bank.features),
+            samples,
+            logits=bank.logits if self._with_classes else None,
         )
         if group is None:
-            raise ValueError(
-                f"CollapseMonitor: data must hold at least 48 real samples, got {len(reals)}; "
-                "switch it off with collapse_monitor.on_collapse: off"
+            raise TooFewRealsError(
+                f"CollapseMonitor: data must hold at least 48 real samples, got {len(reals)}"
             )
         self.groups[WHOLE] = group
         self.samples = group.samples
@@ -117,7 +135,7 @@ class SampleProber(Prober):
         """See :class:`Prober`."""
         bank = banks[WHOLE]
         logits = bank.logits if self._with_classes else None
-        return {WHOLE: self.groups[WHOLE].signals(bank.features, logits)}
+        return {WHOLE: self.groups[WHOLE].signals(self.measured(bank.features), logits)}
 
 
 class ClassProber(SampleProber):
@@ -130,7 +148,7 @@ class ClassProber(SampleProber):
         names: of the classes, in the order of the labels.
 
     Raises:
-        ValueError: there are fewer than 48 reals.
+        TooFewRealsError: (a ValueError) there are fewer than 48 reals.
     """
 
     def __init__(
@@ -144,7 +162,10 @@ class ClassProber(SampleProber):
             members = (labels == index).nonzero().flatten().tolist()
             chosen = [members[i] for i in strided_indices(len(members), 6 * _PER_CLASS)]
             bank = bank_of(reals, space, chosen) if chosen else None
-            group = None if bank is None else ReferenceGroup.of(bank.features, _PER_CLASS)
+            features = (
+                self.measured(bank.features) if bank is not None else torch.empty(0, space.dim)
+            )
+            group = ReferenceGroup.of(features, _PER_CLASS)
             if group is not None:
                 self.groups[f"class {name}"] = group
 
@@ -168,7 +189,7 @@ class ClassProber(SampleProber):
         spreads = []
         for name, bank in banks.items():
             if name != WHOLE:
-                found[name] = self.groups[name].signals(bank.features)
+                found[name] = self.groups[name].signals(self.measured(bank.features))
                 spreads.append(found[name]["mean_distance"])
         known = [value for value in spreads if value is not None]
         found[WHOLE]["noise_diversity"] = sum(known) / len(known) if known else None
@@ -193,7 +214,7 @@ class TranslationProber(Prober):
         reals: real samples by domain.
 
     Raises:
-        ValueError: a domain has fewer than 48 reals.
+        TooFewRealsError: (a ValueError) a domain has fewer than 48 reals.
     """
 
     def __init__(self, space: FeatureSpace, reals: Mapping[str, ReferenceSet]) -> None:
@@ -201,21 +222,25 @@ class TranslationProber(Prober):
         self._inputs: dict[str, Tensor] = {}
         self._features: dict[str, Tensor] = {}
         self.directions = [(a, b) for a in reals for b in reals if a != b]
+        banks = {
+            domain: bank_of(samples, space, strided_indices(len(samples), _REALS)).features
+            for domain, samples in reals.items()
+        }
+        self._take_units(torch.cat(list(banks.values())))
         targets = {}
         for domain, samples in reals.items():
-            bank = bank_of(samples, space, strided_indices(len(samples), _REALS))
-            group = ReferenceGroup.of(bank.features, _INPUTS)
+            group = ReferenceGroup.of(self.measured(banks[domain]), _INPUTS)
             if group is None:
-                raise ValueError(
+                raise TooFewRealsError(
                     f"CollapseMonitor: domain {domain} must hold at least 48 real samples, got "
-                    f"{len(samples)}; switch it off with collapse_monitor.on_collapse: off"
+                    f"{len(samples)}"
                 )
             targets[domain] = group
         self.samples = min(group.samples for group in targets.values())
         for domain, samples in reals.items():
             indices = strided_indices(len(samples), self.samples)
             self._inputs[domain] = torch.cat(list(read_samples(samples, indices)))
-            self._features[domain] = bank_of(samples, space, indices).features
+            self._features[domain] = self.measured(bank_of(samples, space, indices).features)
         self.real_samples = self._inputs[self.directions[0][1]]
         for source, target in self.directions:
             self.groups[f"{source} to {target}"] = targets[target]
@@ -246,7 +271,10 @@ class TranslationProber(Prober):
         for source, target in self.directions:
             name = f"{source} to {target}"
             found[name] = direction_signals(
-                self.groups[name], self._features[source], banks[name].features, seed
+                self.groups[name],
+                self._features[source],
+                self.measured(banks[name].features),
+                seed,
             )
         return found
 

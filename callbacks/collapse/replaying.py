@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from callbacks.collapse.detector import CollapseDetector
@@ -26,8 +26,26 @@ def replay(
     Raises:
         ValueError: a probe comes before the line that says what real samples are like.
     """
+    judged = follow(rows, settings)
+    return [(cast(ProbeRow, row), verdict) for row, verdict in judged if row.get("kind") == "probe"]
+
+
+def follow(
+    rows: Sequence[Mapping[str, Any]], settings: DetectorSettings | None = None
+) -> Iterator[tuple[Mapping[str, Any], Verdict]]:
+    """Replay, and tell the evaluations that changed the state as well.
+
+    Args:
+        rows: see :func:`replay`.
+        settings: see :func:`replay`.
+
+    Yields:
+        Every probe, and every evaluation that changed the state, with its verdict.
+
+    Raises:
+        ValueError: see :func:`replay`.
+    """
     detector: CollapseDetector | None = None
-    judged: list[tuple[ProbeRow, Verdict]] = []
     for row in rows:
         kind = row.get("kind")
         if kind == "monitor":
@@ -41,10 +59,11 @@ def replay(
             verdict = detector.update(
                 row["images_seen"], row["signals"], second=row["second"], finite=row["finite"]
             )
-            judged.append((cast(ProbeRow, row), verdict))
+            yield row, verdict
         elif kind is None and detector is not None:
-            detector.evaluated(row["images_seen"], row["scores"])
-    return judged
+            changed = detector.evaluated(row["images_seen"], row["scores"])
+            if changed is not None:
+                yield row, changed
 
 
 def _follow(

@@ -36,6 +36,7 @@ class DetectorSettings:
         partial_z: see ``suspect_z``, of the mean of the window.
         partial_probes: of the last ``partial_window`` probes, how many must show it.
         partial_window: see ``partial_probes``.
+        partial_after: healthy probes before which nothing is known of the noise of the coverage.
         partial_confirm_z: fall of the coverage of a heavy evaluation, in standard deviations, that
             makes a suspicion of a partial collapse a collapse.
         healthy_drop: a suspicion ends when the drop is back at or below this.
@@ -45,7 +46,8 @@ class DetectorSettings:
         diverged_drop: fall of the precision that is a divergence, where diversity stays: rubbish of
             many kinds.
         diverged_diversity: see ``diverged_drop``; share of the real diversity.
-        diverged_ratio: a Frechet distance this many times the best one, twice, is a divergence.
+        diverged_ratio: a Frechet distance this many times the best one, twice, is a divergence
+            where the score is down by ``suspect_drop`` as well.
         never_probes: probes after which a generator that never armed is reported, or
         never_share: after this share of the planned probes, whichever is later.
         never_gain: unless its Frechet distance still fell by this share lately.
@@ -81,6 +83,7 @@ class DetectorSettings:
     partial_z: float = -4.0
     partial_probes: int = 4
     partial_window: int = 5
+    partial_after: int = 16
     partial_confirm_z: float = -4.0
     healthy_drop: float = 0.20
     recover_probes: int = 3

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from callbacks.collapse.history import Break, Fall, History, Moment
+from callbacks.collapse.history import History
+from callbacks.collapse.moments import Break, Fall, Moment
 from callbacks.collapse.records import LOST
 from callbacks.run_folder import RunFolder
 

@@ -1,10 +1,11 @@
-"""What the tests of memorization say: in one feature space, and over all of them."""
+"""What the tests of memorization say in one feature space."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from callbacks.metrics.copying import LEVELS, Authenticity, CopyTest, Level
+from callbacks.metrics.authenticity import Authenticity, Twins
+from callbacks.metrics.copying import CopyTest, Level
 from callbacks.metrics.mifid import InformedFrechet
 from callbacks.metrics.three_sample import Cell, ThreeSampleTest
 
@@ -15,7 +16,9 @@ class SpaceVerdict:
 
     Attributes:
         space: id of the space.
-        authenticity: the only test that needs no held-out samples.
+        twins: without them nothing is called copying, whatever the other tests say: blurred and
+            collapsed samples lie near the training set too.
+        authenticity: with the twins the only test that needs no held-out samples.
         copies: None without held-out samples; so are the next two.
         three_sample: C_T of samples as they are.
         three_sample_changed: C_T under the best change of each sample: it also sees mirrored
@@ -28,6 +31,7 @@ class SpaceVerdict:
     """
 
     space: str
+    twins: Twins
     authenticity: Authenticity
     copies: CopyTest | None = None
     three_sample: ThreeSampleTest | None = None
@@ -45,9 +49,11 @@ class SpaceVerdict:
         return min(found, key=lambda cell: cell.z or 0.0) if found else None
 
     @property
-    def reasons(self) -> dict[str, str]:
+    def flags(self) -> dict[str, str]:
         """The tests that flag the samples, by name, with a sentence each; the gravest first."""
         found = {}
+        if self.twins.flagged:
+            found["twins"] = self._twins()
         if self.copies is not None and self.copies.level != "fresh":
             found["copies"] = self._copies(self.copies)
         for name, test in (
@@ -67,10 +73,14 @@ class SpaceVerdict:
 
     @property
     def level(self) -> Level:
-        """``memorised`` by the copy rate alone; any other flag makes ``suspect``."""
-        if self.copies is not None and self.copies.level == "memorised":
-            return "memorised"
-        return "suspect" if self.reasons else "fresh"
+        """``fresh`` without more twins than real data have; with them ``suspect``.
+
+        ``memorised`` where the copy test says so as well, and surely 10 % of the samples are twins.
+        """
+        if not self.twins.flagged:
+            return "fresh"
+        copied = self.copies is not None and self.copies.level == "memorised"
+        return "memorised" if copied and self.twins.lower > 0.10 else "suspect"
 
     def name_of(self, cell: Cell | None) -> str:
         """Say which cell, such as ``cell 3 (mostly 7)``."""
@@ -83,7 +93,11 @@ class SpaceVerdict:
         """Return plain data for JSON."""
         numbers: dict[str, Any] = {
             "level": self.level,
-            "reasons": self.reasons,
+            "flags": self.flags,
+            "twin_rate": self.twins.rate,
+            "twin_rate_lower": self.twins.lower,
+            "held_out_twin_rate": self.twins.null,
+            "tolerated_twin_rate": self.twins.tolerated,
             "authentic": self.authenticity.share,
             "held_out_authentic": self.authenticity.null,
             "nearest_ratio": self.authenticity.ratio,
@@ -96,7 +110,6 @@ class SpaceVerdict:
                 "held_out_rate": self.copies.null,
                 "tolerated_rate": self.copies.tolerated,
                 "flip_share": self.copies.flipped,
-                "copy_ratio": self.copies.ratio,
             }
         if self.three_sample is not None and self.three_sample_changed is not None:
             numbers |= {
@@ -117,6 +130,14 @@ class SpaceVerdict:
             }
         return numbers
 
+    def _twins(self) -> str:
+        test = self.twins
+        text = (
+            f"{100 * test.rate:.1f} % of the samples match one training sample three times better "
+        )
+        text += f"than its neighbours do (surely {100 * test.lower:.1f} %"
+        return text + (")" if test.null is None else f"; held-out {100 * test.null:.1f} %)")
+
     def _copies(self, test: CopyTest) -> str:
         text = (
             f"{100 * test.rate:.1f} % of the samples are as near to a training sample as the "
@@ -132,48 +153,6 @@ class SpaceVerdict:
             f"{100 * test.share:.0f} % of the samples are further from their match than it is from "
             f"its own nearest training sample{than}"
         )
-
-
-@dataclass(frozen=True)
-class MemorizationVerdict:
-    """The verdict over all spaces: the gravest of them.
-
-    Attributes:
-        spaces: one or more.
-        weak: whether it was made without held-out samples: ``fresh`` then says little.
-    """
-
-    spaces: tuple[SpaceVerdict, ...]
-    weak: bool = False
-
-    @property
-    def level(self) -> Level:
-        """The gravest level of a space."""
-        return max((space.level for space in self.spaces), key=LEVELS.index)
-
-    @property
-    def reasons(self) -> list[str]:
-        """All sentences, with the space in front."""
-        return [f"{one.space}: {text}" for one in self.spaces for text in one.reasons.values()]
-
-    def numbers(self) -> dict[str, float]:
-        """Numbers for the loggers: ``memorization/level`` (0 fresh, 1 suspect, 2 memorised), ..."""
-        found: dict[str, float] = {"memorization/level": LEVELS.index(self.level)}
-        for one in self.spaces:
-            for name, value in one.to_dict().items():
-                if isinstance(value, (int, float)) and not isinstance(value, bool):
-                    within = "" if name == one.informed_name else f"{one.space}/"
-                    found[f"memorization/{within}{name}"] = float(value)
-        return found
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        return {
-            "verdict": self.level,
-            "weak": self.weak,
-            "reasons": self.reasons,
-            "spaces": {one.space: one.to_dict() for one in self.spaces},
-        }
 
 
 def _z(cell: Cell | None) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from callbacks.collapse.health import state_of
-from callbacks.collapse.history import Break, Fall, History, Moment, Span, extents, spans
+from callbacks.collapse.history import History
+from callbacks.collapse.moments import Break, Fall, Moment, Span, extents, spans
 from callbacks.collapse.records import State
 from callbacks.collapse.wording import (
-    GRIDS,
     advice,
     break_line,
     count,
@@ -21,9 +20,9 @@ from callbacks.collapse.wording import (
 )
 from experiments.report_page.chart import Chart, Series, draw
 from experiments.report_page.curves import Axis, Curve, images_axis
+from experiments.report_page.health_pictures import Shot, past_shots, shots
 from experiments.report_page.palette import style_of
-from experiments.report_page.pictures import Picture, data_uri
-from experiments.report_page.records import Frame, Run
+from experiments.report_page.records import Run
 from experiments.run_health import RunHealth
 
 _SCORES = Axis(0.0, 1.05, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
@@ -75,15 +74,6 @@ class Pin:
     at: float = 0.0
     row: int = 0
     flipped: bool = False
-
-
-@dataclass(frozen=True)
-class Shot:
-    """A picture of a moment; ``note`` says where it is not of that very moment."""
-
-    title: str
-    picture: Picture
-    note: str
 
 
 @dataclass(frozen=True)
@@ -185,8 +175,8 @@ def _panel(run: Run, health: RunHealth, label: str, slot: int) -> Panel:
         pins=pins,
         pin_rows=max((pin.row for pin in pins), default=-1) + 1,
         falls=[_fall_text(run, history, fall) for fall in reversed(history.falls)],
-        findings=[*history.now.verdict.findings, *history.now.warnings],
-        shots=_shots(run, health),
+        findings=[line for lines in history.remarks() for line in lines],
+        shots=shots(run, health),
         score=health.score,
         candidates=_candidates(health),
         way=way_title(history),
@@ -289,13 +279,15 @@ def _pin(kind: str, at: int, label: str, text: str, past: bool = False) -> Pin:
 
 
 def _place(pins: Sequence[Pin], x_axis: Axis) -> list[Pin]:
-    """Give each label a row in which no other one stands in its way, from right to left."""
+    """Give each label a row of its own where another one stands in its way.
+
+    Labels stand to the right of their lines and are placed from right to left; near the right end
+    it is the other way round. So no line runs through the label of another one.
+    """
     taken: list[list[tuple[float, float]]] = []
     placed = []
-    for pin in reversed(pins):
-        at = 100 * x_axis.place(pin.images_seen)
-        width = max(_SIGN, _LETTER * (len(pin.label) + 4))
-        flipped = at + width > 101
+    for pin in sorted(pins, key=lambda pin: _order(pin, x_axis)):
+        at, width, flipped = _reach(pin, x_axis)
         low, high = (at - width, at) if flipped else (at, at + width)
         row = 0
         while row < len(taken) and any(low < b and a < high for a, b in taken[row]):
@@ -304,7 +296,18 @@ def _place(pins: Sequence[Pin], x_axis: Axis) -> list[Pin]:
             taken.append([])
         taken[row].append((low, high))
         placed.append(replace(pin, at=at, row=row, flipped=flipped))
-    return placed[::-1]
+    return sorted(placed, key=lambda pin: pin.images_seen)
+
+
+def _reach(pin: Pin, x_axis: Axis) -> tuple[float, float, bool]:
+    """Percent of the axis where a pin is, how wide its label is, whether that is to the left."""
+    at, width = 100 * x_axis.place(pin.images_seen), max(_SIGN, _LETTER * (len(pin.label) + 4))
+    return at, width, at + width > 101
+
+
+def _order(pin: Pin, x_axis: Axis) -> tuple[bool, float]:
+    at, _, flipped = _reach(pin, x_axis)
+    return flipped, at if flipped else -at
 
 
 # -- words -----------------------------------------------------------------------------------------
@@ -321,7 +324,7 @@ def _fall_text(run: Run, history: History, fall: Fall) -> FallText:
         reason=verdict.reason,
         evidence=evidence,
         findings=[*verdict.findings, *fall.alarm.warnings],
-        shots=_past_shots(run, history, fall) if fall.end else [],
+        shots=past_shots(run, history, fall) if fall.end else [],
     )
 
 
@@ -345,85 +348,3 @@ def _candidates(health: RunHealth) -> list[CandidateRow]:
             )
         )
     return rows
-
-
-# -- pictures --------------------------------------------------------------------------------------
-
-
-def _shots(run: Run, health: RunHealth) -> list[Shot]:
-    """Chosen checkpoint, before the onset, onset, now; one picture for what falls together."""
-    history, chosen, now = health.history, health.chosen_images, health.history.now
-    assert now is not None
-    frames = run.media.get(GRIDS) or run.media.get("samples") or []
-    lasting = history.fall if history.fall is not None and not history.fall.end else None
-    onset = lasting.onset if lasting else None
-    wanted: list[tuple[str, int, Frame | None]] = []
-    if chosen is not None:
-        good = [frame for frame in frames if onset is None or frame.images_seen < onset]
-        wanted.append(("Best checkpoint", chosen, nearest(good, chosen)))
-    if lasting is not None:
-        wanted += _around_onset(frames, history.path, lasting)
-    wanted.append(("Now", now.images_seen, nearest(frames, now.images_seen)))
-    return _joined(wanted)
-
-
-def _past_shots(run: Run, history: History, fall: Fall) -> list[Shot]:
-    """Before the onset, onset and alarm of a fall that is over, from its own branch."""
-    key = GRIDS if run.media.get(GRIDS) else "samples"
-    frames, moments = run.media.get(key, []), history.path
-    if fall.branch is not None:
-        rollbacks = [found for found in history.breaks if found.event == "rollback"]
-        back = rollbacks[fall.branch - 1].images_seen
-        frames = [frame for frame in frames if frame.images_seen <= back]
-        frames += run.left.get(fall.branch, {}).get(key, [])
-        moments = [moment for moment in moments if moment.images_seen <= back]
-        moments += history.lost[fall.branch - 1]
-    at = fall.alarm.images_seen
-    return _joined(
-        [
-            *_around_onset(frames, moments, fall),
-            ("Alarm", at, nearest([f for f in frames if f.images_seen >= at], at)),
-        ]
-    )
-
-
-def _around_onset(
-    frames: Sequence[Frame], moments: Sequence[Moment], fall: Fall
-) -> list[tuple[str, int, Frame | None]]:
-    """The last picture before the onset, and the first one of the fall."""
-    onset = fall.onset
-    if onset is None:
-        return []
-    last = max((m.images_seen for m in moments if m.images_seen < onset), default=onset)
-    before = [frame for frame in frames if frame.images_seen < onset]
-    since = [frame for frame in frames if frame.images_seen >= onset]
-    return [
-        ("Before the onset", last, nearest(before, onset)),
-        ("Onset", onset, nearest(since, onset)),
-    ]
-
-
-def _joined(wanted: Sequence[tuple[str, int, Frame | None]]) -> list[Shot]:
-    """One shot for each picture, though several moments may have the same one."""
-    shots: dict[int, Shot] = {}
-    for title, at, frame in wanted:
-        if frame is None:
-            continue
-        key = frame.images_seen
-        note = "" if key == at else f"nearest picture to {at:,}"
-        if key in shots:
-            both = " · ".join([shots[key].title, title.lower()])
-            shots[key] = replace(shots[key], title=both, note=shots[key].note and note)
-        else:
-            picture = Picture(key, data_uri(frame), frame.width, frame.height)
-            shots[key] = Shot(title, picture, note)
-    return list(shots.values())
-
-
-def nearest(frames: Sequence[Frame], at: int) -> Frame | None:
-    """The frame nearest to a moment; of two equally near ones the earlier."""
-    if not frames:
-        return None
-    place = bisect_right([frame.images_seen for frame in frames], at)
-    around = frames[max(0, place - 1) : place + 1]
-    return min(around, key=lambda frame: abs(frame.images_seen - at))

@@ -11,7 +11,6 @@ from callbacks.retention import Retention
 from callbacks.run_folder import RunFolder
 from tests.helpers_callbacks import add_file, entry_of
 
-
 HEALTHY = {"state": "healthy", "probe": 3, "score": 0.9, "armed": True}
 
 
@@ -129,7 +128,7 @@ def test_resolve_knows_every_way_to_name_a_checkpoint(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("which", "message"),
     [
-        ("99", r"index.json names, got '99'; use 'last', 'best', or one of .* steps: 10, 20"),
+        ("99", r"names, got '99'; use 'last', 'best', 'pre-co.*, or one of .* steps: 10, 20"),
         ("images=99", "got 'images=99'"),
         ("best", "'best' must name an evaluated checkpoint, got a run without any"),
         ("other.ckpt", "got 'other.ckpt'"),

@@ -67,7 +67,7 @@ def story(run: Simulated, draws: random.Random, moments: int) -> None:
     At each alarm it is noted whether the best checkpoint is older than the window.
     """
     phase, left, last_alarm = "warmup", 2, 0
-    drift, protocol = 50.0, "p"
+    drift, protocol, streak = 50.0, "p", 0
     evaluated, probed = draws.choice([1.0, 0.5, 0.2, 0.0]), draws.choice([1.0, 0.7])
     for _ in range(moments):
         run.now += STEP
@@ -90,7 +90,10 @@ def story(run: Simulated, draws: random.Random, moments: int) -> None:
                 alarm = phase == "collapsed"
             if phase == "collapsed" and alarm:
                 window = window_of([*run.probes, run.now], run.back)
-                onset = draws.randrange(max(window, last_alarm + 1), run.now + 1)
+                earliest, begun = max(window, last_alarm + 1), run.now - STEP * streak
+                # At the beginning of a run of better scores it is hardest.
+                hard = begun >= earliest and draws.random() < 0.7
+                onset = begun if hard else draws.randrange(earliest, run.now + 1)
             elif phase in ("collapsed", "suspect"):
                 onset = run.health.onset if run.health.alarm is not None else run.now
             run.probe(Verdict(phase, onset=onset, alarm=alarm))  # type: ignore[arg-type]
@@ -102,10 +105,14 @@ def story(run: Simulated, draws: random.Random, moments: int) -> None:
         drift *= draws.choice([0.97, 1.0, 1.02])
         if draws.random() < 0.02:
             protocol = draws.choice("pq")
+        # A run of better and better scores, such as a generator has that drops what is hard: an
+        # onset at its beginning leaves none of them.
+        streak = 0 if streak > 12 else streak + (streak > 0 or draws.random() < 0.1)
         if draws.random() < evaluated:
             # Rounded, so that there are equals; the noise makes draws within it.
             coverage = {"coverage_x": round(draws.random(), 1)}
-            run.write(round(drift * draws.uniform(0.97, 1.03), 1), protocol, **coverage)
+            luck = draws.uniform(0.8, 1.2) if streak == 0 else 0.7 - 0.02 * streak
+            run.write(round(drift * luck, 1), protocol, **coverage)
         elif draws.random() < 0.8:
             run.write(None)
         run.check()
@@ -164,6 +171,18 @@ def test_everything_in_the_window_stays_and_the_best_before_it() -> None:
     assert "10" in kept and "190" in kept
     assert "30" not in kept
     assert Retention(1, 2).kept(rows, Health("healthy", window=200)) >= {"10", "20"}
+
+
+def test_best_of_what_is_older_is_not_displaced_by_the_first_row_of_the_window() -> None:
+    """The onset may be the very beginning of the window, and all that follows look better."""
+    scores = {10 * n: 9.0 if 10 * n < 200 else 1.0 for n in range(1, 31)} | {130: 5.0}
+    rows = [row(moment, score) for moment, score in scores.items()]
+    assert "130" not in paths(thinned(rows))
+    kept = Retention(1, 1).kept(rows, Health("healthy", window=200))
+    assert "130" in kept and "200" in kept
+    left = [one for one in rows if one["path"] in kept]
+    alarm = Health("collapsed", "full", 200, 320, window=200, first_onset=200)
+    assert pre_collapse(left, alarm, Retention(1, 1)) == row(130, 5.0)
 
 
 def test_what_was_not_healthy_is_no_best_before_the_window() -> None:

@@ -12,6 +12,7 @@ from callbacks.rng import KEY, reseed
 from callbacks.run_folder import RunFolder
 from callbacks.sample_grid import SampleGrid
 from tests.helpers_callbacks import ToyGan, make_trainer, read_image
+from tests.two_ranks_callbacks import memorization_case
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,18 @@ def test_weights_of_one_rank_that_are_not_finite_end_both(
     assert RunFolder(out / "poison").resolve("last")["images_seen"] == 8
 
 
+def test_both_ranks_are_given_the_same_health_with_the_best_checkpoint_before_the_onset(
+    out: Path, ranks: list[dict[str, Any]]
+) -> None:
+    assert ranks[0]["watched"] == ranks[1]["watched"]
+    run = RunFolder(out / "watched")
+    health, chosen = ranks[1]["watched"][-1], run.resolve("pre-collapse")
+    assert (health["onset"], health["alarm"]) == (32, 48)
+    # Nothing was evaluated: the newest healthy one before the onset is the best.
+    assert health["pre_collapse"] == chosen["path"] and chosen["images_seen"] == 24
+    assert len(run.read_index()["checkpoints"]) == len(run.checkpoint_files()) == 8
+
+
 def test_picture_of_two_ranks_is_that_of_one(out: Path, tmp_path: Path) -> None:
     reseed(0, 0, 0)
     SampleGrid().publish(make_trainer(tmp_path), ToyGan(image_shape=(1, 4, 4)))
@@ -84,3 +97,21 @@ def test_picture_of_two_ranks_is_that_of_one(out: Path, tmp_path: Path) -> None:
         _, file = RunFolder(folder).media_files("samples")[0]
         pictures.append(np.asarray(read_image(file)))
     assert np.array_equal(pictures[0], pictures[1]) and pictures[0].std() > 1
+
+
+def test_verdict_on_copies_of_two_ranks_is_that_of_one(ranks: list[dict[str, Any]]) -> None:
+    one = memorization_case()
+    first, second = (rank["memorization"] for rank in ranks)
+    assert one["verdict"]["verdict"] == "memorised"
+    assert first["verdict"] == second["verdict"]
+    assert first["verdict"]["reasons"] == one["verdict"]["reasons"]
+    for space, numbers in one["verdict"]["spaces"].items():
+        for name, value in numbers.items():
+            expected = (
+                value if isinstance(value, str | dict | None) else pytest.approx(value, rel=1e-5)
+            )
+            assert first["verdict"]["spaces"][space][name] == expected, name
+    for name in ("matches", "changes"):
+        assert first[name] == second[name] == one[name]
+    for images in zip(first["images"], second["images"], one["images"], strict=True):
+        assert torch.equal(images[0], images[2]) and torch.equal(images[1], images[2])

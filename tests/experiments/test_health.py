@@ -13,9 +13,10 @@ import pytest
 from callbacks.collapse.detector import CollapseDetector
 from callbacks.collapse.settings import DetectorSettings
 from callbacks.run_folder import RunFolder
+from callbacks.run_records import EvaluationRow
 from experiments.__main__ import main
 from tests.helpers_health import EVERY, Told, Watched, climb, collapsed_run, fallen, signals
-from tests.helpers_report import make_run
+from tests.helpers_report import FD, PROTOCOL, make_run
 
 Read = pytest.CaptureFixture[str]
 
@@ -118,7 +119,11 @@ def test_two_falls_are_numbered_and_tell_their_findings(tmp_path: Path, capsys: 
     _, lines = health(capsys, watched.run.path)
     assert "  lost      about 30% of the modes" in section(lines, "1. Partial collapse")
     assert "  findings  dead classes: 3, 7" in section(lines, "2. Full collapse")
-    assert section(lines, "At the newest probe") == ["  findings  dead classes: 3, 7"]
+    # What the present fall has told already is not told again.
+    assert "At the newest probe" not in lines
+    watched.tell(*fallen(4, 0.1, alarmed=False, findings=["dead classes: 3, 7", "noise ignored"]))
+    _, lines = health(capsys, watched.run.path)
+    assert section(lines, "At the newest probe") == ["  findings  noise ignored"]
 
 
 def test_directions_are_listed_from_the_lowest_score_up(tmp_path: Path, capsys: Read) -> None:
@@ -226,6 +231,21 @@ def judged_run(path: Path, levels: list[float], **settings: float) -> RunFolder:
     return watched.run
 
 
+def evaluation(images_seen: int, scores: dict[str, float | None]) -> EvaluationRow:
+    return {
+        "images_seen": images_seen,
+        "generator_steps": images_seen // 64,
+        "discriminator_steps": images_seen // 64,
+        "round": images_seen // 64,
+        "seconds": 1.0,
+        "scores": scores,
+        "floor": {},
+        "protocol": PROTOCOL,
+        "generator": "ema",
+        "seed": 0,
+    }
+
+
 LEVELS = [0.1, 0.3, 0.5, *[0.8] * 12, 0.42, 0.42, 0.42, 0.42]
 
 
@@ -291,6 +311,34 @@ def test_replay_starts_from_the_logged_thresholds(tmp_path: Path, capsys: Read) 
     assert found["replay"]["replayed_alarms"] == [17 * EVERY]
 
 
+def test_alarm_of_an_evaluation_is_replayed_too(tmp_path: Path, capsys: Read) -> None:
+    watched = Watched(tmp_path / "run")
+    detector = CollapseDetector(watched.band, DetectorSettings())
+    for k, level in enumerate([0.3, 0.5, *[0.8] * 12, 0.56, 0.56]):
+        verdict = detector.update((k + 1) * EVERY, {"all": signals(level)})
+        watched.tell(Told(level, verdict=verdict.to_dict()))
+        scores: dict[str, float | None] = {FD: 100.0 - k if k < 14 else 10.0 * k}
+        watched.run.append_evaluation(evaluation(watched.images, scores))
+        changed = detector.evaluated(watched.images, scores)
+        if changed is not None:
+            watched.run.append_monitor(
+                {
+                    "kind": "verdict",
+                    "probe": k,
+                    "images_seen": watched.images,
+                    "verdict": changed.to_dict(),
+                }
+            )
+    assert detector.verdict.state == "collapsed"
+    found = record(capsys, watched.run.path, "--replay")
+    alarm = found["falls"][0]["alarm"]
+    assert found["code"] == 0 and found["replay"]["equal_verdicts"]
+    assert found["replay"]["logged_alarms"] == found["replay"]["replayed_alarms"] == [alarm]
+    # Neither of the last two probes is a collapse by itself.
+    probes = [row["verdict"]["state"] for row in watched.run.read_probes()]
+    assert probes[14] == "suspect"
+
+
 def test_command_answers_without_torch(tmp_path: Path) -> None:
     run = collapsed_run(tmp_path / "run").run
     code = (
@@ -344,7 +392,7 @@ def test_a_run_that_nobody_watched_says_how_to_switch_it_on(tmp_path: Path, caps
     code, lines = health(capsys, run.path)
     assert (code, len(lines)) == (2, 1)
     assert f"got no probe in {run.path}; " in lines[0]
-    assert lines[0].endswith("train with --collapse_monitor.on_collapse alert, stop or rollback")
+    assert lines[0].endswith("train without --collapse_monitor.watch false")
 
 
 @pytest.mark.parametrize(

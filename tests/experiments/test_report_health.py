@@ -274,7 +274,7 @@ def test_hostile_words_stay_words(tmp_path: Path) -> None:
     told = fallen(2, 0.1, reason=evil, evidence=[evil], findings=[evil])
     watched.tell(*told).event("evaluation_error", note=evil)
     page = page_of(watched.run)
-    assert panel(page).text.count("onerror=1") == 7
+    assert panel(page).text.count("onerror=1") == 6
     assert not [
         image for image in page.all("img") if not image.attributes["src"].startswith("data:")
     ]

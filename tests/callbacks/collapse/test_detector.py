@@ -145,10 +145,14 @@ def test_rising_distance_turns_a_suspicion_into_a_collapse():
     assert "Frechet distance rises" in verdict.reason
 
 
-def test_distance_five_times_its_best_twice_is_a_divergence():
-    detector = CollapseDetector(band())
+def test_distance_five_times_its_best_twice_is_a_divergence_where_the_score_fell_too():
+    detector = CollapseDetector(band(), DetectorSettings(suspect_z=-99.0))
     feed(RISING, detector)
     assert detector.evaluated(1_500, {"fd_x@2k": 1.0}) is None
+    # In two dimensions the distance of healthy runs wanders that far.
+    assert detector.evaluated(1_500, {"fd_x@2k": 5.1}) is None
+    assert detector.evaluated(1_500, {"fd_x@2k": 5.1}) is None
+    feed([0.5], detector)
     assert detector.evaluated(1_500, {"fd_x@2k": 5.1}) is None
     assert detector.evaluated(1_500, {"fd_x@2k": 5.1}).state == "diverged"
 
@@ -176,6 +180,12 @@ def test_what_is_not_finite_diverges_at_once_even_before_arming():
 def test_recovery_needs_three_calm_probes_and_five_more_to_be_healthy():
     seen = states(feed([*RISING, 0.08, 0.1, 0.65, 0.1, *[0.65] * 9]))[FROM:]
     assert seen == ["collapsed"] * 6 + ["recovered"] * 5 + ["healthy"] * 2
+
+
+def test_onset_stays_where_it_was_dated_however_long_the_collapse_lasts():
+    verdicts = feed([*RISING, 0.08, *[0.1] * 100])
+    assert {v.onset for v in verdicts[FROM:]} == {100 * (FROM + 1)}
+    assert {v.onset_probe for v in verdicts[FROM:]} == {FROM}
 
 
 def test_peak_is_frozen_while_collapsed():

@@ -70,7 +70,7 @@ def test_what_the_index_knew_is_taken_over() -> None:
 
 
 def test_plain_data_are_read_back() -> None:
-    health = Health("collapsed", "partial", 15, 30, 5, False, 2, 15, "path", ("path",))
+    health = Health("collapsed", "partial", 15, 30, 5, False, 2, 1, 15, "path", ("path",))
     text = json.dumps({**health.to_dict(), "of_a_newer_version": 1})
     assert Health.from_dict(json.loads(text)) == health
     assert Health.from_dict({"state": "healthy"}) == Health("healthy")
@@ -134,11 +134,11 @@ def test_health_is_read_off_the_history() -> None:
 def test_history_goes_on_from_where_a_rollback_went_back_to() -> None:
     rows = [event("begin", 0, onset_back=2), *(line(*probe) for probe in FALL)]
     rows += [event("rollback", 10)]
-    assert Health.of_history(rows) == Health("healthy", segment=10)
+    assert Health.of_history(rows) == Health("healthy", segment=10, branch=1)
     rows += [line(20, verdict("healthy")), line(30, verdict("healthy"))]
-    assert Health.of_history(rows) == Health("healthy", window=10, segment=10)
+    assert Health.of_history(rows) == Health("healthy", window=10, segment=10, branch=1)
     rows += [event("rebaseline", 30)]
-    assert Health.of_history(rows) == Health("warmup", window=10, segment=30)
+    assert Health.of_history(rows) == Health("warmup", window=10, segment=30, branch=2)
 
 
 @pytest.mark.parametrize("damage", [None, {}, {"state": "fine"}, "healthy"])

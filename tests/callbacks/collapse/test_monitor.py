@@ -100,7 +100,7 @@ def test_numbers_reach_the_loggers(alerted):
 def test_training_is_bit_identical_without_probes(alerted, tmp_path):
     watched = alerted[3].state_dict()
     _, blind = watch(tmp_path / "blind", None, evaluate=None)
-    _, off = watch(tmp_path / "off", monitor(on_collapse="off"), evaluate=None)
+    _, off = watch(tmp_path / "off", monitor(watch=False), evaluate=None)
     for other in (blind.state_dict(), off.state_dict()):
         assert all(torch.equal(watched[key], other[key]) for key in watched)
     assert not RunFolder(tmp_path / "off").read_probes()

@@ -13,17 +13,17 @@ from tests.callbacks.metrics.helpers_data import Samples
 SIDE = 16
 
 
-def blobs(n: int, seed: int, kind: int | None = None) -> Tensor:
+def blobs(n: int, seed: int, right: bool = False) -> Tensor:
     """Two soft spots on dark ground, uint8 ``(n, 1, 16, 16)``: ten numbers decide an image."""
     draws = torch.Generator().manual_seed(seed)
     steps = torch.arange(SIDE).float()
     images = torch.zeros(n, SIDE, SIDE)
     for spot in range(2):
-        x, y = (4 + 7 * torch.rand(n, 1, 1, generator=draws) for _ in range(2))
-        wide, high = (1.2 + 1.5 * torch.rand(n, 1, 1, generator=draws) for _ in range(2))
+        x, y = (5 + 5 * torch.rand(n, 1, 1, generator=draws) for _ in range(2))
+        wide, high = (1.0 + 0.8 * torch.rand(n, 1, 1, generator=draws) for _ in range(2))
         light = 120 + 100 * torch.rand(n, 1, 1, generator=draws)
-        if kind is not None:
-            x = torch.full_like(x, 3.0 + 3 * kind + spot)
+        if right:
+            x = torch.full_like(x, 9.0 + spot)
         off = ((steps[None, None, :] - x) / wide) ** 2 + ((steps[None, :, None] - y) / high) ** 2
         images = torch.maximum(images, light * torch.exp(-off / 2))
     return images.round().clamp(0, 255).to(torch.uint8)[:, None]
@@ -36,11 +36,11 @@ class BlobData:
     image_shape: tuple[int, ...] = (1, SIDE, SIDE)
     class_names: tuple[str, ...] | None = ("free", "right")
 
-    def __init__(self, train: int = 400, held_out: int = 200, sides: int = 100) -> None:
+    def __init__(self, train: int = 400, held_out: int = 500) -> None:
         self.splits = {}
         for split, count, seed in (("train", train, 1), ("held_out", held_out, 2)):
-            right = min(sides, count // 2)
-            images = torch.cat([blobs(count - right, seed), blobs(right, seed + 10, kind=3)])
+            right = count // 4
+            images = torch.cat([blobs(count - right, seed), blobs(right, seed + 10, right=True)])
             labels = (torch.arange(count) >= count - right).long()
             self.splits[split] = Samples(images, labels)
 
@@ -54,7 +54,7 @@ class BlobData:
 def fresh(n: int, seed: int = 50) -> Tensor:
     """New blobs in the proportion of :class:`BlobData`'s training set."""
     right = n // 4
-    return torch.cat([blobs(n - right, seed), blobs(right, seed + 10, kind=3)])
+    return torch.cat([blobs(n - right, seed), blobs(right, seed + 10, right=True)])
 
 
 class Small(FeatureSpace):

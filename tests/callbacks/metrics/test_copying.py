@@ -1,10 +1,8 @@
-import math
-
 import pytest
 import torch
 from torch import Tensor
 
-from callbacks.metrics.copying import Authenticity, CopyTest
+from callbacks.metrics.copying import CopyTest
 from callbacks.metrics.nearest_train import nearest_train
 
 DIM = 8
@@ -22,19 +20,10 @@ def copy_test(samples: Tensor) -> CopyTest:
     return CopyTest.of(nearest_train(samples, TRAIN).distance, reals)
 
 
-def authenticity(samples: Tensor, null: bool = True) -> Authenticity:
-    sides = []
-    for side in (samples, HELD_OUT):
-        found = nearest_train(side, TRAIN)
-        kin = nearest_train(TRAIN[found.row], TRAIN, without=found.row).distance
-        sides += [found.distance, kin]
-    return Authenticity.of(*(sides if null else sides[:2]))
-
-
 def test_threshold_is_the_one_percent_quantile_of_held_out_distances() -> None:
     held_out = torch.arange(1.0, 201.0)
-    test = CopyTest.of(torch.tensor([2.9, 3.1, 300.0]), held_out)
-    assert test.threshold == pytest.approx(2.99)
+    test = CopyTest.of(torch.tensor([2.0, 2.1, 300.0]), held_out)
+    assert test.threshold == 2.0
     assert (test.copies, test.null) == (1, 0.01)
     assert test.rate == pytest.approx(1 / 3)
 
@@ -57,8 +46,8 @@ def test_fresh_samples_have_a_rate_of_one_percent_in_the_mean() -> None:
 
 @pytest.mark.parametrize(
     ("copies", "level"),
-    # Lower bounds of 1.96, 2.04, 9.9 and 10.4 %.
-    [(32, "fresh"), (33, "suspect"), (123, "suspect"), (128, "memorised")],
+    # Lower bounds of 1.96, 2.04, 9.99 and 10.08 %.
+    [(31, "fresh"), (32, "suspect"), (123, "suspect"), (124, "memorised")],
 )
 def test_levels_follow_the_lower_bound(copies: int, level: str) -> None:
     far = torch.full((1000 - copies,), 1e6)
@@ -97,46 +86,6 @@ def test_held_out_twins_of_training_images_do_not_hide_copies() -> None:
     assert as_many.level == "fresh"
 
 
-def test_close_samples_that_are_no_copies_are_suspect_only() -> None:
-    distances, held_out = torch.full((500,), 0.9), torch.arange(1.0, 201.0)
-    assert CopyTest.of(distances, held_out, kin=torch.full((500,), 1.0)).level == "suspect"
-    assert CopyTest.of(distances, held_out, kin=torch.full((500,), 2.0)).level == "memorised"
-
-
 def test_too_few_held_out_distances_are_refused() -> None:
     with pytest.raises(ValueError, match="held_out must hold at least 100 distances, got 99"):
         CopyTest.of(torch.ones(5), torch.ones(99))
-
-
-def test_copies_are_not_authentic() -> None:
-    found = authenticity(TRAIN[:300])
-    assert (found.share, found.ratio) == (0.0, 0.0) and found.flagged
-
-
-def test_somewhat_more_than_half_of_fresh_samples_are_authentic() -> None:
-    found = authenticity(points(1000, 5))
-    assert 0.5 < found.share < 0.65 and found.null is not None and 0.5 < found.null < 0.65
-    assert found.gap == pytest.approx(found.null - found.share) and abs(found.gap) < 0.06
-    assert found.ratio == pytest.approx(1.05, abs=0.08)
-    assert not found.flagged
-
-
-def test_half_copies_are_flagged_and_a_tenth_is_not() -> None:
-    half = authenticity(torch.cat([TRAIN[:500], points(500, 6)]))
-    assert half.share == pytest.approx(0.28, abs=0.05) and half.flagged
-    tenth = authenticity(torch.cat([TRAIN[:100], points(900, 6)]))
-    assert tenth.gap is not None and 0 < tenth.gap < 0.1 and not tenth.flagged
-
-
-def test_error_of_the_gap_is_that_of_two_shares() -> None:
-    found = Authenticity(share=0.4, samples=100, ratio=1.0, null=0.55, held_out=400)
-    assert found.error == pytest.approx(math.sqrt(0.24 / 100 + 0.2475 / 400))
-    # A gap of 0.15 is 2.7 of its errors; with ten times the samples it is 8.
-    assert not found.flagged
-    assert Authenticity(0.4, 1000, 1.0, 0.55, 4000).flagged
-
-
-def test_without_held_out_samples_only_wholesale_copying_is_flagged() -> None:
-    assert authenticity(TRAIN[:300], null=False).flagged
-    half = authenticity(torch.cat([TRAIN[:500], points(500, 6)]), null=False)
-    assert half.gap is None and half.error is None and not half.flagged

@@ -1,0 +1,303 @@
+"""From a recorded stream to its track: probes, evaluations and the truth, with an injection or not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.collapse.games import build, data_of
+from benchmarks.collapse.injections import Injection, View
+from benchmarks.collapse.labels import level
+from benchmarks.collapse.oracle import Oracle, negative_oracle, oracle_of
+from benchmarks.collapse.plan import Run
+from benchmarks.collapse.streams import Stream, real_samples
+from benchmarks.collapse.tracks import (
+    Signals,
+    Track,
+    code_digest,
+    read_track,
+    track_path,
+    write_track,
+)
+from benchmarks.collapse.translation import DOMAINS
+from callbacks.collapse.probes import Prober, TranslationProber, prober_for, to_network
+from callbacks.collapse.score import parts_of
+from callbacks.metrics.features import FeatureSpace
+from callbacks.metrics.frechet import Moments, frechet_distance
+from callbacks.metrics.manifold import manifold_scores
+from callbacks.metrics.spaces import choose_space
+
+_TRUTH = {"ring": 4096, "grid": 4096}
+_LIGHT, _HEAVY, _INDEPENDENT = 256, 1000, 4000
+_SECOND_SEED = 500_000
+_TRUTH_SEED, _HEAVY_SEED, _INDEPENDENT_SEED = 900_000, 910_000, 920_000
+#: A second draw is kept for a score this far below the best so far, or with so many copies.
+_ASK_BELOW, _ASK_COPIES = 0.85, 0.3
+
+
+class Shown:
+    """A module that shows one probe of a stream, spoilt or not, to a prober of the product.
+
+    Args:
+        view: the generator at the probe.
+        injection: None shows it as it is.
+        since: probes since the injection began.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, view: View, injection: Injection | None, since: int) -> None:
+        self.view, self.injection, self.since = view, injection, since
+        if view.stream.conditional:
+            self.num_classes = view.oracle.count
+        if view.stream.run.kind == "inverted":
+            self.domains = DOMAINS
+
+    def sample(
+        self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Samples in the range of a network; the generator's seed chooses them."""
+        seed = generator.initial_seed() if generator else 0
+        return to_network(self.draw(n, seed % 2**40, labels))
+
+    def draw(self, n: int, seed: int, labels: Tensor | None = None) -> Tensor:
+        """Samples as bytes or points."""
+        if self.injection is None:
+            return self.view.fakes(n, seed, labels)
+        return self.injection.draw(self.view, n, seed, self.since, labels)
+
+    def translate(self, images: Tensor, source: str, target: str) -> Tensor:
+        """Images of the other domain."""
+        from benchmarks.collapse.translation_injections import spoilt
+
+        inputs = ((images + 1.0) * 127.5).round().to(torch.uint8)
+        name = self.injection.name if self.injection else ""
+        return to_network(spoilt(self.view, name, inputs, target, self.since))
+
+
+@dataclass
+class Bench:
+    """All that is needed to probe streams of one kind in one space.
+
+    Attributes:
+        kind: of data.
+        space: its features.
+        prober: of the product.
+        oracle: the truth.
+        real: features of real samples that evaluations compare with.
+        moments: of the same.
+        scale: units in which a space is compared.
+        real_independent: moments of real samples in the independent space.
+        samples: N of a light probe.
+        evaluations: whether streams are evaluated too.
+    """
+
+    kind: str
+    space: FeatureSpace
+    prober: Prober
+    oracle: Oracle
+    real: Tensor
+    moments: Moments
+    scale: Tensor
+    real_independent: Moments
+    samples: int
+    evaluations: bool = True
+
+    @classmethod
+    def of(cls, kind: str, space: str, folder: Path, samples: int = _LIGHT) -> Bench:
+        """Build it; classifiers are trained where they are not in the cache.
+
+        Args:
+            kind: of data.
+            space: name of a space, or auto.
+            folder: of the cache.
+            samples: N of a light probe.
+        """
+        module, pairs = build(Run(kind, "r1", "healthy", 0))
+        data: Any = pairs if kind == "inverted" else data_of(kind)
+        if kind == "inverted" and space == "auto":
+            space = "rand_vgg"
+        features = choose_space(data_of(kind), None, space, folder=folder)
+        prober = prober_for(module, data, features, samples)
+        oracle = negative_oracle(folder) if kind == "inverted" else oracle_of(kind, folder)
+        samples_of, _ = real_samples(kind)
+        if kind == "inverted":
+            samples_of = 255 - samples_of
+        real = features(samples_of[:: max(1, len(samples_of) // (2 * _HEAVY))]).features
+        scale = real.std(dim=0).clamp_min(1e-6) if features.standardised else torch.ones(1)
+        return cls(
+            kind,
+            features,
+            prober,
+            oracle,
+            (real / scale)[:_HEAVY],
+            Moments.of(real / scale),
+            scale,
+            Moments.of(independent_features(samples_of)),
+            samples,
+        )
+
+    def signals(self, shown: Shown, probe: int, seed: int) -> Signals:
+        """One light probe."""
+        builders = self.prober.describe(shown, probe, seed)
+        found = self.prober.signals({k: v.finish() for k, v in builders.items()}, seed)
+        return {
+            name: {k: v if v is not None and math.isfinite(v) else None for k, v in row.items()}
+            for name, row in found.items()
+        }
+
+
+def independent_features(samples: Tensor) -> Tensor:
+    """Features that no detector uses: coarse pixels, or random waves over the plane.
+
+    Args:
+        samples: uint8 images or float points.
+
+    Returns:
+        float32 ``(N, 64)``.
+    """
+    if samples.dim() == 2:
+        own = torch.Generator().manual_seed(64)
+        waves = torch.randn(2, 64, generator=own) * 1.5
+        phases = torch.rand(64, generator=own) * 2 * math.pi
+        return torch.cos(samples @ waves + phases)
+    pixels = samples.float() / 255.0
+    return torch.nn.functional.adaptive_avg_pool2d(pixels, 8).flatten(1)
+
+
+def track_of(
+    bench: Bench,
+    stream: Stream,
+    folder: Path,
+    injection: Injection | None = None,
+    begins: int | None = None,
+    probes: tuple[int, int] | None = None,
+    average: bool = False,
+) -> Track:
+    """The track of a stream, from the cache or by probing it.
+
+    Args:
+        bench: of the stream's kind.
+        stream: the run.
+        folder: of the cache.
+        injection: what is done to it.
+        begins: first probe of the injection.
+        probes: first probe that is looked at, and the one after the last; None takes all.
+        average: look at the averaged generator in all of them.
+    """
+    key = {
+        "run": stream.run.name,
+        "injection": injection.name if injection else "",
+        "begins": begins,
+        "space": bench.space.id + bench.space.sha256[:8],
+        "samples": bench.samples,
+        "evaluations": bench.evaluations,
+        "probes": probes,
+        "average": average,
+        "recipe": str(stream.run.recipe),
+        "code": code_digest(),
+    }
+    path = track_path(folder, key)
+    found = read_track(path)
+    if found is None:
+        found = _probe(bench, stream, injection, begins, probes or (0, len(stream)), average)
+        write_track(path, found)
+    return found
+
+
+def _probe(
+    bench: Bench,
+    stream: Stream,
+    injection: Injection | None,
+    begins: int | None,
+    probes: tuple[int, int],
+    average: bool,
+) -> Track:
+    name = injection.name if injection else ""
+    track = Track(stream.run.name, name, begins, bench.space.id, bench.prober.band)
+    best: list[float] = []
+    for probe in range(*probes):
+        active = injection if begins is not None and probe >= begins else None
+        since = probe - (begins or 0)
+        shown = Shown(View(stream, probe, average, bench.oracle, begins or 0), active, since)
+        signals = bench.signals(shown, probe, probe)
+        parts = parts_of(signals, bench.prober.band)
+        finite = parts is not None
+        score = parts.score if parts else 0.0
+        best.append(score)
+        norm = max((median(best[max(0, i - 2) : i + 1]) for i in range(len(best))), default=0.0)
+        ask = finite and (
+            active is not None or score < _ASK_BELOW * norm or _copies(signals) > _ASK_COPIES
+        )
+        track.images_seen.append(stream.images_seen[probe])
+        track.signals.append(signals)
+        track.second.append(bench.signals(shown, probe, probe + _SECOND_SEED) if ask else None)
+        track.finite.append(finite)
+        track.levels.append(true_level(bench, shown, probe))
+        track.d_loss.append(stream.statistic("d_loss", probe))
+        if bench.evaluations and probe in stream.heavy:
+            smooth = Shown(View(stream, probe, True, bench.oracle, begins or 0), active, since)
+            track.heavy[probe] = evaluation(bench, smooth, probe)
+            if injection is None:
+                track.independent[probe] = independent_distance(bench, smooth, probe)
+    if stream.broken and probes[1] == len(stream):
+        _end_broken(track)
+    return track
+
+
+def _copies(signals: Signals) -> float:
+    return max((row.get("duplicates") or 0.0) for row in signals.values())
+
+
+def _end_broken(track: Track) -> None:
+    track.images_seen.append(track.images_seen[-1] + 1)
+    track.signals.append({})
+    track.second.append(None)
+    track.finite.append(False)
+    track.levels.append(0.0)
+    track.d_loss.append(math.nan)
+
+
+def true_level(bench: Bench, shown: Shown, probe: int) -> float:
+    """What the oracle says of a probe."""
+    samples, asked = samples_for(bench, shown, _TRUTH.get(bench.kind, 1024), _TRUTH_SEED + probe)
+    return level(bench.oracle.classes(samples), bench.oracle.count, asked)
+
+
+def samples_for(bench: Bench, shown: Shown, n: int, seed: int) -> tuple[Tensor, Tensor | None]:
+    """Samples of any kind of generator, and the modes that were asked for."""
+    if isinstance(bench.prober, TranslationProber):
+        inputs, _ = real_samples(bench.kind)
+        own = torch.Generator().manual_seed(seed)
+        rows = torch.randint(len(inputs), (n,), generator=own)
+        outputs = shown.translate(to_network(inputs[rows]), DOMAINS[0], DOMAINS[1])
+        return ((outputs + 1.0) * 127.5).round().to(torch.uint8), None
+    asked = torch.arange(n) % bench.oracle.count if shown.view.stream.conditional else None
+    return shown.draw(n, seed, asked), asked
+
+
+def evaluation(bench: Bench, shown: Shown, probe: int) -> dict[str, float | None]:
+    """Frechet distance and coverage of a heavy evaluation, in the detector's space."""
+    samples, _ = samples_for(bench, shown, _HEAVY, _HEAVY_SEED + probe)
+    if not bool(torch.isfinite(samples.float()).all()):
+        return {f"fd_{bench.space.id}@{_HEAVY}": None, f"coverage_{bench.space.id}@{_HEAVY}": None}
+    features = bench.space(samples).features / bench.scale
+    distance = frechet_distance(bench.moments, Moments.of(features)).value
+    coverage = manifold_scores(bench.real, features[: len(bench.real)]).coverage
+    return {
+        f"fd_{bench.space.id}@{_HEAVY}": distance,
+        f"coverage_{bench.space.id}@{_HEAVY}": coverage,
+    }
+
+
+def independent_distance(bench: Bench, shown: Shown, probe: int) -> float:
+    """Frechet distance of fresh samples in a space that no detector uses."""
+    samples, _ = samples_for(bench, shown, _INDEPENDENT, _INDEPENDENT_SEED + probe)
+    fake = Moments.of(independent_features(samples))
+    return frechet_distance(bench.real_independent, fake).value

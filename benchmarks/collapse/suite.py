@@ -1,0 +1,105 @@
+"""The full suite: train, record, spoil, probe, judge, score."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.collapse import tables
+from benchmarks.collapse.baselines import BASELINES
+from benchmarks.collapse.cases import Case, Task, cases_of
+from benchmarks.collapse.judging import ABLATIONS, Outcome, play
+from benchmarks.collapse.oracle import oracle_of
+from benchmarks.collapse.plan import CALIBRATION_SEEDS, Run, planned_runs
+from benchmarks.collapse.pool import shared_out
+from benchmarks.collapse.scoring import score
+
+_SPACES = ("cls", "rand_vgg", "efflite0")
+
+
+def full(seeds: tuple[int, ...], folder: Path, workers: int) -> tuple[dict[str, Any], str]:
+    """Run it all.
+
+    Args:
+        seeds: of the runs. Calibration seeds alone leave out whatever is held out.
+        folder: of the cache.
+        workers: processes.
+
+    Returns:
+        Plain data, and the tables.
+    """
+    tuning = set(seeds) <= set(CALIBRATION_SEEDS)
+    runs = [run for run in planned_runs(seeds) if not (tuning and run.held_out)]
+    cases = gathered([Task(run, folder, seeds, tuning=tuning) for run in runs], workers)
+    outcomes = [play(case) for case in cases]
+    found = score(outcomes)
+    rules: dict[str, Sequence[Outcome]] = {"the detector": outcomes}
+    for name, rule in BASELINES.items():
+        rules[name] = [rule(case) for case in cases]
+    hidden = {f"without {name}": [play(case, without=name) for case in cases] for name in ABLATIONS}
+    spaces = {} if tuning else in_spaces(seeds, folder, workers)
+    text = "\n\n".join(
+        [
+            f"## Collapse detection, seeds {', '.join(map(str, seeds))}",
+            tables.goals(found),
+            "Simpler rules on the same cases:",
+            tables.comparison(rules),
+            tables.choices(outcomes),
+            "The detector with one signal hidden:",
+            tables.comparison({"the detector": outcomes, **hidden}),
+            tables.by_injection(outcomes),
+            tables.by_group(outcomes),
+            tables.by_control(outcomes),
+            *(["Feature spaces, the same streams:", tables.by_space(spaces)] if spaces else []),
+            truth(folder),
+        ]
+    )
+    result = {
+        "seeds": list(seeds),
+        "cases": len(cases),
+        "detector": found.to_dict(),
+        "baselines": {name: score(rules[name]).to_dict() for name in BASELINES},
+        "ablations": {name: score(rows).to_dict() for name, rows in hidden.items()},
+        "spaces": {name: score(rows).to_dict() for name, rows in spaces.items()},
+        "missed": [
+            o.case.name for o in outcomes if o.case.truth != "healthy" and not tables.noticed(o)
+        ],
+        "machine": platform.platform(),
+    }
+    return result, text
+
+
+def gathered(tasks: Sequence[Task], workers: int) -> list[Case]:
+    """The cases of all tasks."""
+    found = shared_out(cases_of, tasks, "runs", workers)
+    return [case for cases in found for case in cases]
+
+
+def in_spaces(seeds: tuple[int, ...], folder: Path, workers: int) -> dict[str, list[Outcome]]:
+    """The same two streams of images in every feature space, a few probes around injections."""
+    runs = [Run(kind, "r1", "healthy", seeds[0]) for kind in ("digits", "mnist")]
+    # With four seeds a run has half of the injections; the two runs have different halves.
+    tasks = [
+        Task(run, folder, turns, space)
+        for space in reversed(_SPACES)
+        for run, turns in zip(runs, ((seeds[0], -1, -2, -3), (-1, seeds[0], -2, -3)), strict=True)
+    ]
+    found = shared_out(cases_of, tasks, "spaces", workers)
+    spaces: dict[str, list[Outcome]] = {space: [] for space in _SPACES}
+    for task, cases in zip(tasks, found, strict=True):
+        spaces[task.space] += [play(case) for case in cases]
+    return spaces
+
+
+def truth(folder: Path) -> str:
+    """How good the oracles are."""
+    lines = []
+    for kind in ("ring", "grid", "digits", "mnist"):
+        oracle = oracle_of(kind, folder)
+        lines.append(
+            f"{kind}: {oracle.accuracy:.1%} of held-out real samples, "
+            f"{oracle.junk_rejected:.0%} of junk rejected"
+        )
+    return "Oracles: " + "; ".join(lines) + "."
