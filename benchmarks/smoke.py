@@ -27,6 +27,7 @@ from typing import Any
 import torch
 
 import gan_modules
+from benchmarks.engine import parse
 from callbacks.run_folder import RunFolder
 from experiments.cli import RUN_DIR, GanCLI, quiet_lightning
 from experiments.errors import report
@@ -150,9 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--compile", nargs="+", choices=("off", "G", "GD"), default=["off", "GD"])
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--samples", type=int, default=64)
-    options = parser.parse_args(argv)
-    if options.device == "cuda" and not torch.cuda.is_available():
-        parser.error("--device cuda needs a GPU that torch sees, got none; see ganagerie doctor")
+    options = parse(parser, argv)
     warnings.simplefilter("ignore")
     quiet_lightning()
     for name in ("callbacks", "experiments"):
