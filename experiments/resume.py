@@ -109,6 +109,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             raise CommandError(
                 f"--set must be KEY=VALUE, got {change!r}; as in --set trainer.max_steps=5000"
             )
+        if change.partition("=")[0] == "run_dir":
+            raise CommandError(f"--set cannot move a run, got {change!r}; use --out FOLDER")
     return options
 
 
@@ -219,4 +221,12 @@ def go_on(cli: GanCLI, run: RunFolder, entry: CheckpointEntry | None) -> int:
         return 0
     cli.beginning.prepare = lambda: run.rewind(entry["images_seen"] if entry else -1)
     checkpoint = run.file_of(entry) if entry else None
-    return train(cli, checkpoint, in_place=True)
+    code = train(cli, checkpoint, in_place=True)
+    if not cli.beginning.began and code == 0 and cli.trainer.is_global_zero:
+        print(
+            f"nothing was trained: the limits of {run.path} are used up, such as trainer.max_time "
+            f"{cli.config.trainer.get('max_time')}; to train longer: ganagerie resume {run.path} "
+            "--set trainer.max_time=DD:HH:MM:SS",
+            file=sys.stderr,
+        )
+    return code
