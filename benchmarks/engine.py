@@ -1,8 +1,9 @@
 """Cost of the framework: a round under Lightning and our engine over a raw PyTorch loop.
 
 ``python -m benchmarks.engine [--device cuda]``. Both train the same networks on the same data, in
-alternating stretches of rounds within one process and one training run; the framework with its
-default logging and progress bar, EMA off in both. Time is CPU time of the process (on CUDA wall
+alternating stretches of rounds within one process and one training run; the framework with the
+loggers of ``fit`` (run folder and W&B, offline), a flush of statistics in every stretch, and the
+progress bar; EMA off in both. Time is CPU time of the process (on CUDA wall
 time between synchronisations); the ratio is that of the smallest stretches, its median beside it.
 Memory is the peak of resident (or device) memory of each side, in a process of its own.
 """
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from torch import Tensor, nn
 from callbacks.progress import GanProgressBar
 from callbacks.run_folder import RunFolder
 from callbacks.run_folder_logger import RunFolderLogger
+from callbacks.wandb_logging import GuardedWandbLogger
 from experiments.cli import quiet_lightning
 from gan_modules.base import AdversarialModule
 from gan_modules.networks.dcgan import DCGANDiscriminator, DCGANGenerator
@@ -152,7 +154,7 @@ class Alternation(pl.Callback):
 def framework(
     case: Case, options: argparse.Namespace, rounds: int, callbacks: list[pl.Callback]
 ) -> None:
-    """Train the same game under the engine, with CSV logging and progress bar."""
+    """Train the same game under the engine, with loggers and progress bar."""
     module = AdversarialModule(
         *case.build(),
         case.objective,
@@ -165,12 +167,15 @@ def framework(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run"
         RunFolder.create(path, name="bench", variant="AdversarialModule", data="noise")
+        dashboard = GuardedWandbLogger(path, {}, "offline")
+        _ = dashboard.experiment  # Its service starts now, not in a stretch that is timed.
         trainer = pl.Trainer(
             accelerator="gpu" if options.device == "cuda" else "cpu",
             devices=1,
             precision="bf16-mixed" if options.bf16 else "32-true",
             max_steps=rounds,
-            logger=RunFolderLogger(path),
+            logger=[RunFolderLogger(path), dashboard],
+            log_every_n_steps=options.rounds,
             callbacks=[*callbacks, GanProgressBar()],
             enable_checkpointing=False,
             enable_model_summary=False,
@@ -245,6 +250,14 @@ def measure_peak(options: argparse.Namespace) -> float:
     return float(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of a benchmark that has ``--device``, refused where there is no such device."""
+    options = parser.parse_args(argv)
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda needs a GPU that torch sees, got none; see ganagerie doctor")
+    return options
+
+
 def main() -> None:
     """Print a line a case, then all of it as one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -258,7 +271,7 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true", help="bf16 autocast in both")
     parser.add_argument("--compile", choices=("off", "G", "GD"), default="off")
     parser.add_argument("--peak-of", choices=("raw", "ours"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parse(parser)
     warnings.simplefilter("ignore")
     quiet_lightning()
     if options.device == "cpu":

@@ -17,7 +17,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from benchmarks.engine import Stopwatch, clock_of
+from benchmarks.engine import Stopwatch, clock_of, parse
 from callbacks.evaluation import Evaluation
 from callbacks.run_folder import RunFolder
 from callbacks.run_folder_logger import RunFolderLogger
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=20)
-    options = parser.parse_args()
+    options = parse(parser)
     warnings.simplefilter("ignore")
     quiet_lightning()
     if options.device == "cpu":

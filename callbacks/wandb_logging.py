@@ -135,7 +135,16 @@ class GuardedWandbLogger(WandbLogger):
             self.run.update_run(wandb={**old, "id": new, "group": old.get("group") or old["id"]})
 
     def _start(self) -> Any:
-        mode, why = self._choose_mode()
+        if not os.environ.get("WANDB_MODE", "unset"):
+            # Set to nothing, as scripts do; W&B would refuse it.
+            del os.environ["WANDB_MODE"]
+        try:
+            mode, why = self._choose_mode()
+        except Exception as error:
+            # Variables of the environment that W&B refuses, whatever it was asked to do.
+            _forget()
+            log.warning("W&B: could not start (%s); going on without it", one_line(error))
+            return DummyExperiment()
         if mode == "disabled":
             return DummyExperiment()
         failures: list[str] = []

@@ -35,6 +35,18 @@ class OneLineParser(argparse.ArgumentParser):
         raise CommandError(f"{self.prog}: {message}; {remedy}")
 
 
+def seed(text: str) -> int:
+    """A whole number that a generator of torch takes and that means the same for all of them.
+
+    Raises:
+        argparse.ArgumentTypeError: otherwise.
+    """
+    number = int(text) if text.isdecimal() else -1
+    if not 0 <= number < 2**63:
+        raise argparse.ArgumentTypeError(f"must be a whole number in 0..2**63-1, got {text!r}")
+    return number
+
+
 def count(text: str) -> int:
     """A whole number of at least 1, also written 5k.
 

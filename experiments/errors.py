@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import traceback
@@ -24,7 +25,8 @@ def report(error: BaseException, debug: bool) -> int:
     """
     if debug:
         traceback.print_exception(error)
-    line = " ".join((memory_line(error) or str(error)).split()) or type(error).__name__
+    text = memory_line(error) or compiler_line(error) or path_line(error) or str(error)
+    line = " ".join(text.split()) or type(error).__name__
     if is_user_error(error):
         print(f"ganagerie: error: {line}", file=sys.stderr)
         return USER
@@ -35,7 +37,9 @@ def report(error: BaseException, debug: bool) -> int:
 
 def is_user_error(error: BaseException) -> bool:
     """Whether a user can cause and mend it: bad input, bad settings, a disk, a NaN, lost ranks."""
-    if isinstance(error, (CommandError, ValueError, OSError)) or memory_line(error):
+    if isinstance(error, (CommandError, ValueError, OSError)):
+        return True
+    if memory_line(error) or compiler_line(error):
         return True
     # By name: importing Lightning or torch here would cost every command seconds.
     names = {cls.__name__ for cls in type(error).__mro__}
@@ -50,6 +54,31 @@ def is_user_error(error: BaseException) -> bool:
             "LostRankError",
             "LostWorkerError",
         }
+    )
+
+
+def path_line(error: BaseException) -> str | None:
+    """What to say of a path that the system refuses; None where the text is ours."""
+    if type(error).__module__ != "builtins" or not isinstance(error, OSError):
+        return None
+    if not error.filename or not error.strerror:
+        return None
+    path = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else ""
+    shown = path if len(path) <= 120 else f"{path[:60]} ... ({len(path)} characters)"
+    return f"{shown}: {error.strerror.lower()}; choose another name or place, or mend that one"
+
+
+def compiler_line(error: BaseException) -> str | None:
+    """What to say where ``torch.compile`` finds no compiler; None for any other failure."""
+    if "No working C++ compiler" in str(error):
+        what, lacking = "a C++ compiler", "none that works"
+    elif "Cannot find a working triton" in str(error):
+        what, lacking = "triton", "none that works"
+    else:
+        return None
+    return (
+        f"model.init_args.compile needs {what}, got {lacking}; install it (g++, or pip install "
+        "triton), or set compile: off"
     )
 
 

@@ -13,9 +13,12 @@ from callbacks.metrics.real_statistics import real_statistics
 from callbacks.metrics.scoring import ScoreSettings, score_bank
 from callbacks.metrics.spaces import CHOICES, choose_space
 from callbacks.run_folder import finite_or_none
-from experiments.arguments import OneLineParser, count
+from experiments.arguments import OneLineParser, count, seed
 from experiments.errors import CommandError
-from experiments.opening import open_run
+from experiments.opening import choose_device, open_run
+
+# What only a run has, with its default; None on the command line shows that it was not given.
+_OF_RUNS = {"checkpoint": "best", "samples": 5000, "split": "train", "seed": 1}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,14 +27,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("run", nargs="?", help="run folder")
     parser.add_argument("--real", help="folder of real images, instead of a run")
     parser.add_argument("--fake", help="folder of generated images")
-    parser.add_argument(
-        "--checkpoint", default="best", help="best, pre-collapse, last, a step or images=N"
-    )
-    parser.add_argument("--samples", type=count, default=5000, help="generated images (5k)")
-    parser.add_argument("--split", choices=("train", "held_out"), default="train")
+    parser.add_argument("--checkpoint", help="best, pre-collapse, last, a step or images=N (best)")
+    parser.add_argument("--samples", type=count, help="generated images (5k)")
+    parser.add_argument("--split", choices=("train", "held_out"), help="reals (train)")
     parser.add_argument("--space", choices=CHOICES, default="auto", help="feature space (auto)")
     parser.add_argument("--inception-weights", help="path of the published Inception weights")
-    parser.add_argument("--seed", type=int, default=1, help="of the latents (1)")
+    parser.add_argument("--seed", type=seed, help="of the latents (1)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(argv)
@@ -40,6 +41,14 @@ def main(argv: Sequence[str]) -> int:
     if options.run is None and (options.real is None or options.fake is None):
         given, other = ("--fake", "--real") if options.real is None else ("--real", "--fake")
         raise CommandError(f"{given} goes together with {other}, got {given} alone; give both")
+    for name, default in _OF_RUNS.items():
+        given = getattr(options, name)
+        if options.run is None and given is not None:
+            raise CommandError(
+                f"--{name} is for a run, got {given} with two folders, of which every image is "
+                "scored; leave it out"
+            )
+        setattr(options, name, default if given is None else given)
     result = of_folders(options) if options.run is None else of_run(options)
     if options.json:
         print(json.dumps(result, allow_nan=False))
@@ -78,6 +87,7 @@ def of_run(options: Any) -> dict[str, Any]:
 def of_folders(options: Any) -> dict[str, Any]:
     """Scores of one folder of images against another."""
     space = choose_space(None, options.inception_weights, options.space)
+    space = space.to(choose_device(options.device))
     found = score_folders(options.real, options.fake, space)
     return {
         "real": options.real,

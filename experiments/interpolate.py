@@ -14,7 +14,7 @@ from torchvision.utils import make_grid
 from callbacks.durable import replacing
 from callbacks.media import gif
 from datamodules.batches import to_uint8
-from experiments.arguments import OneLineParser, count
+from experiments.arguments import OneLineParser, count, seed
 from experiments.errors import CommandError
 from experiments.opening import open_run
 from experiments.sample import grid_of
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--checkpoint", default="best", help="best, pre-collapse, last, a step or images=N"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the latents (0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of the latents (0)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     options = parser.parse_args(argv)
     if not 0 < options.fps <= 120:

@@ -20,11 +20,12 @@ def main(argv: Sequence[str]) -> int:
             print(json.dumps(as_record(row)))
         return 0
     width = max(len(row.name) for row in CATALOGUE)
+    of_id = max(len(row.arxiv) for row in CATALOGUE)
     for family, rows in groupby(CATALOGUE, key=lambda row: row.family):
         print(family)
         for row in rows:
             command = f"ganagerie fit --config experiments/configs/{row.config}"
-            print(f"  {row.name:<{width}}  arXiv:{row.arxiv}  {command}")
+            print(f"  {row.name:<{width}}  arXiv:{row.arxiv:<{of_id}}  {command}")
     print("\nAny other combination: class_path: AdversarialModule with your own parts.")
     return 0
 

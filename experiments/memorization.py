@@ -15,7 +15,7 @@ from callbacks.memorization_picture import draw_finding, to_png
 from callbacks.memorization_probe import LEAST, MemorizationProbe, MemorizationSettings
 from callbacks.metrics.spaces import CHOICES, choose_space
 from callbacks.run_folder import RunFolder
-from experiments.arguments import OneLineParser, count
+from experiments.arguments import OneLineParser, count, seed
 from experiments.errors import CommandError
 from experiments.opening import open_run, writing_to
 
@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--no-holdout", action="store_true", help="judge without held-out images: weak"
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the latents (1)")
+    parser.add_argument("--seed", type=seed, default=1, help="of the latents (1)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--out", type=Path, help="folder for the record and the picture (RUN)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -174,4 +174,12 @@ def go_on(cli: GanCLI, run: RunFolder, entry: CheckpointEntry | None) -> int:
     keep = next(c.keep for c in callbacks if isinstance(c, Checkpointing))
     cli.beginning.prepare = lambda: run.rewind(moment, keep)
     checkpoint = run.file_of(entry) if entry else None
-    return train(cli, checkpoint, in_place=True)
+    code = train(cli, checkpoint, in_place=True)
+    if not cli.beginning.began and code == 0 and cli.trainer.is_global_zero:
+        print(
+            f"nothing was trained: the limits of {run.path} are used up, such as trainer.max_time "
+            f"{cli.config.trainer.get('max_time')}; to train longer: ganagerie resume {run.path} "
+            "--set trainer.max_time=DD:HH:MM:SS",
+            file=sys.stderr,
+        )
+    return code

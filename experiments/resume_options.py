@@ -45,6 +45,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
                 f"--set must be KEY=VALUE or KEY*=FACTOR, got {change!r}; as in --set "
                 "trainer.max_steps=5000"
             )
+        if change.partition("=")[0].rstrip("*") == "run_dir":
+            raise CommandError(f"--set cannot move a run, got {change!r}; use --out FOLDER")
     return options
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 from torchvision.utils import make_grid
 
+from callbacks.durable import replacing
 from callbacks.media import picture
-from experiments.arguments import OneLineParser, count
+from experiments.arguments import OneLineParser, count, seed
 from experiments.errors import CommandError
 from experiments.opening import open_run, writing_to
+
+STACK = 256
 
 
 def main(argv: Sequence[str]) -> int:
@@ -21,36 +26,70 @@ def main(argv: Sequence[str]) -> int:
     parser = OneLineParser("ganagerie sample", description="Draw images from a run.")
     parser.add_argument("run", help="run folder")
     parser.add_argument("--n", type=count, default=64, help="number of images (64)")
-    parser.add_argument("--out", type=Path, help="folder for the images (RUN/samples)")
+    parser.add_argument(
+        "--out", type=Path, help="new folder for the images, its grid beside it (RUN/samples)"
+    )
     parser.add_argument(
         "--checkpoint", default="best", help="best, pre-collapse, last, a step or images=N"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the latents (0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of the latents (0)")
     parser.add_argument("--columns", type=count, default=8, help="of the grid (8)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     options = parser.parse_args(argv)
+    if options.out:
+        refuse_taken(options.out)
     opened = open_run(options.run, options.checkpoint, options.device)
     out: Path = options.out or opened.run.path / "samples"
-    if out.exists() and not out.is_dir():
-        raise CommandError(f"--out must be a folder, got {out}, a file; choose another name")
-    own = torch.Generator().manual_seed(options.seed)
-    drawn, left = [], options.n
-    while left > 0:
-        # One latent at a time from the generator: image i does not depend on --n.
-        z = torch.cat([opened.module.draw_latents(1, generator=own) for _ in range(min(left, 256))])
-        drawn.append(opened.module.decode(z).float().cpu())
-        left -= len(z)
+    if not options.out and out.is_dir():
+        # What was drawn there before would stand among the new images.
+        for file in [*out.glob("[0-9]*.png"), out / "points.csv"]:
+            file.unlink(missing_ok=True)
     with writing_to(out):
-        written = write(torch.cat(drawn), out, options.columns)
+        written = write(draw(opened.module, options.n, options.seed), out, options.columns)
     print(f"{written} of {opened.entry['path']}: {out}", file=sys.stderr)
     return 0
 
 
-def write(drawn: torch.Tensor, out: Path, columns: int) -> str:
-    """Write one PNG an image and ``grid.png``, or ``points.csv``.
+def refuse_taken(out: Path) -> None:
+    """Drawn images among others would be taken for them.
+
+    Raises:
+        CommandError: there is something at ``out``, or where its grid goes.
+    """
+    found = ""
+    if out.is_dir():
+        found = ", which holds files" if any(out.iterdir()) else ""
+    elif out.exists():
+        found = ", a file"
+    if not found and (grid := grid_path(out)).exists():
+        found = f", beside which there is {grid.name}"
+    if found:
+        raise CommandError(
+            f"--out must be a new or empty folder, got {out}{found}; choose another name"
+        )
+
+
+def grid_path(out: Path) -> Path:
+    """Where the grid of a folder goes: not among the images, which ``evaluate --fake`` reads."""
+    whole = out.absolute()
+    return whole.with_name(f"{whole.name}-grid.png")
+
+
+def draw(module: Any, n: int, seed: int) -> Iterator[torch.Tensor]:
+    """``n`` samples in stacks of at most 256; image i does not depend on ``n``."""
+    own = torch.Generator().manual_seed(seed)
+    for start in range(0, n, STACK):
+        # One latent at a time: a generator fills larger requests in another order.
+        each = [module.draw_latents(1, generator=own) for _ in range(min(STACK, n - start))]
+        yield module.decode(torch.cat(each)).float().cpu()
+
+
+def write(drawn: Iterator[torch.Tensor], out: Path, columns: int) -> str:
+    """Write one PNG an image and a grid of the first 256, or ``points.csv``.
 
     Args:
-        drawn: images ``(N, C, H, W)`` in [-1, 1], or points ``(N, 2)``.
+        drawn: stacks of images ``(N, C, H, W)`` in [-1, 1], or of points ``(N, 2)``; each is
+            written before the next is asked for.
         out: the folder, made when missing.
         columns: of the grid.
 
@@ -58,14 +97,28 @@ def write(drawn: torch.Tensor, out: Path, columns: int) -> str:
         What was written, in words.
     """
     out.mkdir(parents=True, exist_ok=True)
-    if drawn.ndim == 2:
-        rows = "".join(f"{x:.6g},{y:.6g}\n" for x, y in drawn.tolist())
-        (out / "points.csv").write_text(f"x,y\n{rows}")
-        return f"{len(drawn)} points"
-    for number, image in enumerate(drawn):
+    first = next(drawn)
+    stacks = chain([first], drawn)
+    if first.ndim == 2:
+        return f"{write_points(stacks, out / 'points.csv')} points"
+    number = 0
+    for image in chain.from_iterable(stacks):
         picture(image).save(out / f"{number:06d}.png")
-    grid_of(drawn[:256], columns).save(out / "grid.png")
-    return f"{len(drawn)} images"
+        number += 1
+    with replacing(grid_path(out)) as file:
+        grid_of(first, columns).save(file, format="PNG")
+    return f"{number} images"
+
+
+def write_points(stacks: Iterable[torch.Tensor], path: Path) -> int:
+    """Write points ``(N, 2)`` as a table; returns how many."""
+    number = 0
+    with open(path, "w") as file:
+        file.write("x,y\n")
+        for x, y in chain.from_iterable(stack.tolist() for stack in stacks):
+            file.write(f"{x:.6g},{y:.6g}\n")
+            number += 1
+    return number
 
 
 def grid_of(images: torch.Tensor, columns: int) -> Image.Image:

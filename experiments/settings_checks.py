@@ -35,6 +35,8 @@ _REPLACED = {
 _HARMLESS = {"logger": False, "gradient_clip_val": 0, "enable_checkpointing": True}
 # Others wrap the module, or start its processes in ways that a game does not survive.
 _STRATEGIES = ("auto", "gan_ddp", "ddp_find_unused_parameters_true")
+# Weights of 16 bits leave no full precision for penalties, averages and Adam's steps.
+_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 _MOST_SEED = 2**32 - 1
 _COUNTS = ("max_steps", "max_epochs", "limit_train_batches", "log_every_n_steps")
 
@@ -127,6 +129,8 @@ def refuse_settings(config: Namespace, parser: ArgumentParser) -> None:
         CommandError: a null where a value is needed, nothing to train, or one of Lightning's
             settings that another one replaces here.
     """
+    if config.get("run_dir") == "":
+        raise CommandError("--run_dir must name a folder, got ''; leave it out for one below runs/")
     seed = config.get("seed_everything")
     if not isinstance(seed, bool) and not 0 <= seed <= _MOST_SEED:
         raise CommandError(
@@ -179,6 +183,12 @@ def _refuse_trainer(trainer: Namespace, options: Mapping[str, tuple[Any, Any]]) 
             raise CommandError(
                 f"trainer.{name} must be left out, got {trainer.get(name)}; use {instead} instead"
             )
+    precision = str(trainer.get("precision"))
+    if precision.startswith("transformer-engine") or precision in ("16-true", "bf16-true"):
+        raise CommandError(
+            f"trainer.precision must be one of {', '.join(_PRECISIONS)}, got {precision!r}; "
+            "bf16-mixed keeps the weights in float32"
+        )
     strategy = trainer.get("strategy")
     if isinstance(strategy, str) and strategy not in _STRATEGIES:
         raise CommandError(

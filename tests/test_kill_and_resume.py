@@ -109,6 +109,23 @@ def test_resumed_at_the_last_batch_of_an_epoch_nothing_is_lost(
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
 
 
+def test_resume_of_a_run_whose_time_is_up_says_so(server: CommandServer, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    more = ("--trainer.max_steps", "100000", "--trainer.max_time", "00:00:00:02")
+    code, output = server.run(*fit_words(path, *more))
+    assert code == 0, output
+    reached = RunFolder(path).resolve("last")
+    code, output = server.run("resume", path)
+    assert code == 0, output
+    assert f"nothing was trained: the limits of {path} are used up" in output
+    assert "trainer.max_time 00:00:00:02" in output
+    assert RunFolder(path).resolve("last") == reached
+    longer = ("--set", "trainer.max_time=00:00:00:04", "--out", tmp_path / "longer")
+    code, output = server.run("resume", path, *longer)
+    assert code == 0 and "nothing was trained" not in output, output
+    assert RunFolder(tmp_path / "longer").resolve("last")["images_seen"] > reached["images_seen"]
+
+
 def start_two(server: CommandServer, *words: object) -> list[Command]:
     port = free_port()
     return [server.start(*words, env=rank_environment(rank, port)) for rank in range(2)]

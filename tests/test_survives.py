@@ -98,6 +98,36 @@ def test_run_outlives_the_service_of_wandb(server: CommandServer, tmp_path: Path
     assert "run folder has everything" in told[0]
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [
+        {"WANDB_MODE": "sometimes"},
+        {"WANDB_MODE": "online", "WANDB_BASE_URL": "no address"},
+        {"WANDB_MODE": "online", "WANDB_SILENT": "perhaps"},
+        {"WANDB_MODE": "online", "WANDB_INIT_TIMEOUT": "soon"},
+        {"WANDB_MODE": "online", "WANDB_RUN_ID": "a/b"},
+    ],
+    ids=lambda refused: list(refused)[-1],
+)
+def test_run_outlives_variables_that_wandb_refuses(
+    server: CommandServer, tmp_path: Path, refused: dict[str, str]
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    env = {**refused, "HOME": str(tmp_path)}
+    code, output = server.run(*fit(run.path, "--loggers.wandb", "auto"), env=env)
+    assert_finished(code, output, run)
+    told = notices(output, "W&B")
+    assert len(told) == 1 and "going on without it" in told[0], output
+
+
+def test_variable_of_wandb_that_is_empty_is_none(server: CommandServer, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    env = {"WANDB_MODE": "", "HOME": str(tmp_path)}
+    code, output = server.run(*fit(run.path, "--loggers.wandb", "auto"), env=env)
+    assert_finished(code, output, run)
+    assert list((run.path / "wandb").glob("offline-run-*"))
+
+
 @pytest.fixture
 def half_done(server: CommandServer, tmp_path: Path) -> Iterator[RunFolder]:
     """A run that a signal could have stopped at half its steps."""

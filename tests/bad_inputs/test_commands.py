@@ -56,7 +56,31 @@ SAMPLING = (
     Case("no images", "sample run --n 0", "--n", "'0'", "at least 1", make=(run(),)),
     Case("word for a number", "sample run --n many", "--n", "many", "whole number", make=(run(),)),
     Case("no columns", "sample run --columns=-2", "--columns", "-2", "at least 1", make=(run(),)),
-    Case("word for a seed", "sample run --seed x", "--seed", "'x'", "int", make=(run(),)),
+    Case(
+        "word for a seed", "sample run --seed x", "--seed", "'x'", "whole number", make=(run(),),
+    ),
+    Case(
+        "seed too large", "sample run --seed 99999999999999999999", "--seed", "'9{20}'",
+        "whole number in 0", make=(run(),),
+    ),
+    Case(
+        "seed below 0", "interpolate images --seed=-1", "--seed", "'-1'", "whole number in 0",
+        make=(run("images", "images"),),
+    ),
+    Case(
+        "sample among other images", "sample images --n 4 --out mine", "--out",
+        "mine, which holds files", "choose another",
+        make=(run("images", "images"), pictures("mine", 3)),
+    ),
+    Case(
+        "sample beside a foreign grid", "sample images --n 4 --out mine", "--out",
+        "mine, beside which there is mine-grid.png", "choose another",
+        make=(run("images", "images"), text_file("mine-grid.png", "notes")),
+    ),
+    Case(
+        "sample to a name too long", f"sample run --out {'x' * 300}", r"x{60} \.\.\. \(300",
+        "file name too long", "choose another name", make=(run(),),
+    ),
     Case(
         "sample to a file", "sample run --out toy.yaml", "--out", r"toy\.yaml", "choose another",
         make=(run(),),
@@ -111,6 +135,18 @@ SCORING = (
     Case(
         "run and folders", "evaluate run --real real --fake fake", "run folder", "not both",
         "not both", make=(run(), *BOTH),
+    ),
+    Case(
+        "number of samples for folders", f"{TWO} --samples 100", "--samples", "got 100",
+        "leave it out", make=BOTH,
+    ),
+    Case(
+        "checkpoint for folders", f"{TWO} --checkpoint last", "--checkpoint", "got last",
+        "leave it out", make=BOTH,
+    ),
+    Case(
+        "GPU that there is not, for folders", f"{TWO} --device cuda", "--device", "cuda", "cpu",
+        make=BOTH, env=(("CUDA_VISIBLE_DEVICES", ""),),
     ),
     Case("neither run nor folders", "evaluate", "run folder", "--real", "give"),
     Case(

@@ -13,10 +13,7 @@ from tests.helpers_bad_inputs import (
     run,
     settings,
     text_file,
-    trained_on,
 )
-
-TOY_DATA = "datamodules.toy.Ring"
 
 # fmt: off
 CASES = (
@@ -59,7 +56,7 @@ CASES = (
         "choose another", make=(run(), text_file("taken", "x")),
     ),
     Case(
-        "out that cannot be written", "memorization run --samples 100 --out /proc/x", "/proc/x",
+        "out that cannot be written", "memorization run --no-holdout --out /proc/x", "/proc/x",
         "writable|written", "choose", make=(run(),),
     ),
     Case(

@@ -242,6 +242,10 @@ CHECKPOINTS = (
 
 RESUMING = (
     Case(
+        "set of the folder", "resume run --set run_dir=other", "--set", "run_dir=other",
+        "use --out", make=(run(),),
+    ),
+    Case(
         "set without =", "resume run --set trainer.max_steps", "--set", "trainer.max_steps'",
         "KEY=VALUE", make=(run(),),
     ),

@@ -214,6 +214,10 @@ RANGES = (
         "no columns", BAD, "SampleGrid: columns", "got 0", "at least 1",
         make=(settings(trainer__callbacks=[{"class_path": GRID, "init_args": {"columns": 0}}]),),
     ),
+    Case(
+        "weights of 16 bits", f"{FIT} --trainer.precision bf16-true", r"trainer\.precision",
+        "bf16-true", "bf16-mixed",
+    ),
     Case("negative seed", f"{FIT} --seed_everything=-1", "seed_everything", "got -1", r"0\.\.\d+"),
     Case("no steps", f"{FIT} --trainer.max_steps 0", r"trainer\.max_steps", "got 0", "above 0"),
     Case("no epochs", f"{FIT} --trainer.max_epochs 0", r"trainer\.max_epochs", "got 0", "above 0"),

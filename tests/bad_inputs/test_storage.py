@@ -22,6 +22,14 @@ TORCHRUN = (("TORCHELASTIC_RUN_ID", "x"), ("RANK", "0"), ("WORLD_SIZE", "1"))
 
 # fmt: off
 TAKEN = (
+    Case(
+        "run_dir of no letters", "fit --config toy.yaml --run_dir ''", "--run_dir", "got ''",
+        "leave it out",
+    ),
+    Case(
+        "run_dir too long", f"fit --config toy.yaml --run_dir {'x' * 300}", r"x{60} \.\.\. \(300",
+        "file name too long", "choose another name",
+    ),
     Case("run_dir is a file", f"{FIT} --run_dir toy.yaml", "path", r"toy\.yaml", "choose another"),
     Case(
         "run_dir holds files", f"{FIT} --run_dir mine", "path", "mine with files", "choose another",

@@ -93,7 +93,9 @@ def test_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     append_line(run.evaluations_path, b"{broken")
     run.append_evaluation(evaluation(100))
-    with pytest.raises(ValueError, match="line 1 of .* must be JSON with images_seen, got '{broken'; delete"):
+    with pytest.raises(
+        ValueError, match="line 1 of .* must be JSON with images_seen, got '{broken'; delete"
+    ):
         run.read_evaluations()
 
 

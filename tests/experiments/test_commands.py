@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from callbacks.run_folder import RunFolder
+from experiments import sample
 from tests.command_server import ROOT, CommandServer
 
 TINY = [
@@ -54,8 +55,10 @@ def test_sample_draws_the_same_images_whatever_their_number(
         code, output = server.run("sample", run.path, "--n", n, "--out", tmp_path / str(n))
         assert code == 0, output
     names = sorted(file.name for file in (tmp_path / "3").iterdir())
-    assert names == ["000000.png", "000001.png", "000002.png", "grid.png"]
-    for name in names[:3]:
+    # The grid is beside them: among them it would be scored as one of the images.
+    assert names == ["000000.png", "000001.png", "000002.png"]
+    assert (tmp_path / "3-grid.png").is_file()
+    for name in names:
         assert (tmp_path / "3" / name).read_bytes() == (tmp_path / "5" / name).read_bytes()
     with Image.open(tmp_path / "3" / "000000.png") as image:
         assert image.size == (32, 32) and image.mode == "L"
@@ -69,6 +72,30 @@ def test_another_seed_draws_other_images(
         assert server.run("sample", run.path, *words)[0] == 0
     a, b = ((tmp_path / str(seed) / "000000.png").read_bytes() for seed in (0, 1))
     assert a != b
+
+
+def test_sample_again_below_the_run_leaves_no_image_of_before(
+    server: CommandServer, run: RunFolder
+) -> None:
+    for n in (5, 2):
+        assert server.run("sample", run.path, "--n", n)[0] == 0
+    assert sorted(file.name for file in (run.path / "samples").iterdir()) == [
+        "000000.png",
+        "000001.png",
+    ]
+
+
+def test_sample_writes_each_stack_before_it_draws_the_next(tmp_path: Path) -> None:
+    """However many there are, only one stack is in memory."""
+    there = []
+
+    def stacks() -> Iterator[torch.Tensor]:
+        for number in range(3):
+            there.append(len(list(tmp_path.glob("drawn/*.png"))))
+            yield torch.full((2, 1, 4, 4), number / 2 - 0.5)
+
+    assert sample.write(stacks(), tmp_path / "drawn", 2) == "6 images"
+    assert there == [0, 2, 4]
 
 
 def test_interpolate_writes_a_grid_a_gif_and_an_mp4(
@@ -119,7 +146,6 @@ def test_evaluate_scores_two_folders(server: CommandServer, run: RunFolder, tmp_
     for seed in (0, 1):
         words = ("--n", 24, "--seed", seed, "--out", tmp_path / str(seed))
         assert server.run("sample", run.path, *words)[0] == 0
-        (tmp_path / str(seed) / "grid.png").unlink()
     folders = ("--real", tmp_path / "0", "--fake", tmp_path / "1")
     code, output = server.run("evaluate", *folders, "--space", "rand_vgg", "--json")
     assert code == 0, output

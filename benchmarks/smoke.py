@@ -1,0 +1,187 @@
+"""Does every variant train on this device: in fp32 and in bf16, as it is and compiled?
+
+``python -m benchmarks.smoke [--device cuda]``. Each variant of the catalogue trains two generator
+steps from its own YAML through the command ``fit``, so that data, evaluation, sample grid,
+checkpoint and report run on the device too. Then its weights must be finite, each player must have
+moved, the checkpoint must draw finite images in [-1, 1], and the first losses and gradient norms of
+the compiled run must be those of the plain one. The exit code is 1 when any case fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import torch
+
+import gan_modules
+from benchmarks.engine import parse
+from callbacks.run_folder import RunFolder
+from experiments.cli import RUN_DIR, GanCLI, quiet_lightning
+from experiments.errors import report
+from experiments.fit import train
+
+ROOT = Path(__file__).parents[1]
+# Kernels add in another order, and inductor keeps float32 between fused operations of bf16.
+TOLERANCE = {"32-true": 1e-2, "bf16-mixed": 1e-1}
+COMPARED = ("/adversarial", "/grad_norm")
+
+
+def settings(row: gan_modules.Variant, precision: str, options: argparse.Namespace) -> list[str]:
+    """The options of ``fit`` for one case, but for ``compile`` and the run folder."""
+    return [
+        f"--config={ROOT / 'experiments' / 'configs' / row.config}",
+        f"--trainer.accelerator={'gpu' if options.device == 'cuda' else 'cpu'}",
+        "--trainer.devices=1",
+        "--trainer.max_steps=2",
+        "--trainer.log_every_n_steps=1",
+        "--trainer.enable_progress_bar=false",
+        f"--trainer.precision={precision}",
+        f"--data.init_args.batch_size={options.batch}",
+        f"--evaluation.samples={options.samples}",
+        "--loggers.wandb=disabled",
+    ]
+
+
+def first_numbers(run: RunFolder) -> dict[str, float]:
+    """Each player's loss and gradient norm when it played first."""
+    found: dict[str, float] = {}
+    for row in run.read_metrics():
+        for name, value in row.items():
+            if name.startswith("train/") and name.endswith(COMPARED) and value is not None:
+                found.setdefault(name, float(value))
+    return found
+
+
+def assert_close(found: dict[str, float], plain: dict[str, float], tolerance: float) -> None:
+    """A gradient norm to its own scale, a loss to 1: Wasserstein losses begin near zero."""
+    for name, value in plain.items():
+        scale = abs(value) if name.endswith("grad_norm") else max(1.0, abs(value))
+        assert abs(found[name] - value) <= tolerance * scale, (
+            f"{name} is {found[name]:.6g} compiled and {value:.6g} as it is"
+        )
+
+
+def play(path: Path, words: Sequence[str], device: str) -> dict[str, float]:
+    """Train one case and look at what it left; returns its first numbers.
+
+    Args:
+        path: a new run folder.
+        words: options of ``fit``.
+        device: where the module must have been.
+
+    Raises:
+        AssertionError: if something is not as it must be.
+    """
+    cli = GanCLI(words, run_dir=path)
+    before = {name: value.detach().clone() for name, value in cli.model.named_parameters()}
+    devices: set[str] = set()
+    stepped = cli.model.player_stepped
+
+    def look(name: str) -> None:
+        devices.update(p.device.type for p in cli.model.parameters())
+        stepped(name)
+
+    cli.model.player_stepped = look
+    with redirect_stderr(StringIO()):  # where to look for what is gone in a moment
+        assert train(cli) == 0, "the run did not finish"
+    assert devices == {device}, f"weights were on {sorted(devices)}, not on {device}"
+    after = {name: value.detach().cpu() for name, value in cli.model.named_parameters()}
+    for name, value in after.items():
+        assert value.isfinite().all(), f"{name} is not finite"
+    for player in cli.model.steps:
+        moved = [not torch.equal(after[n], before[n]) for n in after if n.startswith(f"{player}.")]
+        assert any(moved), f"the {player} did not move"
+    run = RunFolder(path)
+    images = gan_modules.load(path / run.resolve("last")["path"]).sample(4)
+    assert images.dtype == torch.float32, f"samples are {images.dtype}"
+    assert images.isfinite().all() and images.abs().max() <= 1, "samples are not in [-1, 1]"
+    assert run.read_evaluations()[-1]["scores"], "nothing was evaluated"
+    return first_numbers(run)
+
+
+def case(
+    name: str, words: Sequence[str], device: str, plain: dict[str, float] | None, tolerance: float
+) -> dict[str, Any]:
+    """Run one case: its first numbers, seconds, and what is wrong with it.
+
+    Args:
+        name: shown beside a failure.
+        words: options of ``fit``.
+        device: ``"cpu"`` or ``"cuda"``.
+        plain: numbers that these must equal; None when there are none to compare with.
+        tolerance: how far they may be from them, relative.
+    """
+    torch._dynamo.reset()
+    result: dict[str, Any] = {}
+    began = time.perf_counter()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            result["first"] = play(Path(folder) / "run", words, device)
+        assert_close(result["first"], plain or {}, tolerance)
+    except Exception as error:  # each case is its own, and all are to be seen
+        print(f"{name}:", file=sys.stderr)
+        report(error, debug=True)
+        result["failure"] = f"{type(error).__name__}: {shorten(str(error), 200)}"
+    finally:
+        os.environ.pop(RUN_DIR, None)
+    result["seconds"] = round(time.perf_counter() - began, 1)
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print a line a case, then all of it as one JSON object; 1 when a case failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    names = [row.name for row in gan_modules.CATALOGUE]
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--variants", nargs="+", choices=names, default=names)
+    parser.add_argument("--precision", nargs="+", choices=tuple(TOLERANCE), default=[*TOLERANCE])
+    parser.add_argument("--compile", nargs="+", choices=("off", "G", "GD"), default=["off", "GD"])
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--samples", type=int, default=64)
+    options = parse(parser, argv)
+    warnings.simplefilter("ignore")
+    quiet_lightning()
+    for name in ("callbacks", "experiments"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    cases: dict[str, dict[str, Any]] = {}
+    for row in (row for row in gan_modules.CATALOGUE if row.name in options.variants):
+        for precision in options.precision:
+            plain = None
+            for choice in options.compile:
+                name = f"{row.name}/{precision}/{choice}"
+                words = settings(row, precision, options)
+                words.append(f"--model.init_args.compile={choice}")
+                result = case(name, words, options.device, plain, TOLERANCE[precision])
+                plain = result.get("first") if choice == "off" else plain
+                cases[name] = result
+                print(f"{name}: {result.get('failure', 'ok')}", file=sys.stderr)
+    failed = [name for name, result in cases.items() if "failure" in result]
+    print(
+        json.dumps(
+            {
+                "benchmark": "smoke",
+                "device": torch.cuda.get_device_name() if options.device == "cuda" else "cpu",
+                "passed": len(cases) - len(failed),
+                "failed": failed,
+                "cases": cases,
+            }
+        )
+    )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""The smoke run says what failed, and a failure is its exit code."""
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import smoke
+
+ROOT = Path(__file__).parents[2]
+TINY = ["--batch", "4", "--samples", "20"]
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_they_were() -> Iterator[None]:
+    """A benchmark quiets the loggers of its process, which here is that of all tests."""
+    names = ("callbacks", "datamodules", "gan_modules", "experiments")
+    kept = [
+        (log, log.level, log.propagate, log.handlers[:]) for log in map(logging.getLogger, names)
+    ]
+    yield
+    for log, level, propagate, handlers in kept:
+        log.level, log.propagate, log.handlers = level, propagate, handlers
+
+
+def last_line(output: str) -> dict:
+    return json.loads(output.splitlines()[-1])
+
+
+def test_each_case_trains_and_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    code = smoke.main([*TINY, "--variants", "GAN", "WGANGP", "--compile", "off"])
+    result = last_line(capsys.readouterr().out)
+    assert code == 0 and result["failed"] == [] and result["passed"] == 4
+    assert set(result["cases"]) == {
+        f"{name}/{precision}/off"
+        for name in ("GAN", "WGANGP")
+        for precision in ("32-true", "bf16-mixed")
+    }
+    first = result["cases"]["WGANGP/32-true/off"]["first"]
+    # Both players played, and bf16 is another arithmetic.
+    assert {name.split("/")[1] for name in first} == {"discriminator", "generator"}
+    assert first != result["cases"]["WGANGP/bf16-mixed/off"]["first"]
+
+
+def test_a_case_that_fails_is_named_and_the_others_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, runs = smoke.train, []
+
+    def idle_at_first(cli: object) -> int:
+        runs.append(cli)
+        return 0 if len(runs) == 1 else train(cli)
+
+    monkeypatch.setattr(smoke, "train", idle_at_first)
+    code = smoke.main([*TINY, "--variants", "GAN", "--compile", "off"])
+    result = last_line(capsys.readouterr().out)
+    assert code == 1 and result["passed"] == 1 and result["failed"] == ["GAN/32-true/off"]
+    assert "weights were on" in result["cases"]["GAN/32-true/off"]["failure"]
+
+
+def test_a_compiled_run_that_differs_is_a_failure() -> None:
+    plain = {"train/generator/adversarial": 1e-4, "train/generator/grad_norm": 0.01}
+    near = {"train/generator/adversarial": -1e-4, "train/generator/grad_norm": 0.010001}
+    smoke.assert_close(near, plain, 1e-2)
+    with pytest.raises(AssertionError, match=r"grad_norm is 0\.0102 compiled and 0\.01 as it is"):
+        smoke.assert_close({**near, "train/generator/grad_norm": 0.0102}, plain, 1e-2)
+    with pytest.raises(AssertionError, match="adversarial"):
+        smoke.assert_close({**near, "train/generator/adversarial": 0.02}, plain, 1e-2)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_cuda_without_a_gpu_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        smoke.main(["--device", "cuda"])
+    assert "needs a GPU that torch sees" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_every_variant_trains_compiled_as_it_does_plain() -> None:
+    words = [sys.executable, "-m", "benchmarks.smoke"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert last_line(done.stdout)["failed"] == []
