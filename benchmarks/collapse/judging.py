@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.collapse.cases import Case
+from benchmarks.collapse.plan import KINDS
 from benchmarks.collapse.tracks import Signals
 from callbacks.collapse.candidates import pre_collapse
 from callbacks.collapse.detector import CollapseDetector
@@ -68,7 +69,7 @@ def play(case: Case, settings: DetectorSettings | None = None, without: str = ""
         without: a signal of :data:`ABLATIONS` that is hidden.
     """
     track, chosen = case.track, settings or DetectorSettings()
-    detector = CollapseDetector(track.band, chosen, len(track))
+    detector = CollapseDetector(track.band, chosen, KINDS[case.kind].probes)
     rows: list[dict[str, Any]] = []
     moments: list[int] = []
     health: Health | None = None

@@ -11,6 +11,9 @@ from typing import Any, Literal
 
 Ending = Literal["healthy", "turning", "bad"]
 
+#: Probes of a spoilt run after it was spoilt.
+_AFTER = 12
+
 CALIBRATION_SEEDS = (0, 1, 2, 3)
 TEST_SEEDS = (4, 5, 6, 7, 8, 9)
 
@@ -43,15 +46,15 @@ class Kind:
 
 KINDS = {
     # Points in the plane; the generator is its own feature network.
-    "ring": Kind(steps=3000, every=50),
-    "grid": Kind(steps=3000, every=50),
+    "ring": Kind(steps=2400, every=40),
+    "grid": Kind(steps=2400, every=40),
     # 8 x 8 pixels.
-    "digits": Kind(steps=3000, every=50),
+    "digits": Kind(steps=2400, every=40),
     # The same with a class to be asked for, and as a translation to inverted digits and back.
-    "labelled": Kind(steps=3000, every=50),
-    "inverted": Kind(steps=2500, every=50),
+    "labelled": Kind(steps=2000, every=40),
+    "inverted": Kind(steps=2000, every=40),
     # 32 x 32 pixels, convolutions.
-    "mnist": Kind(steps=1400, every=35),
+    "mnist": Kind(steps=1200, every=30),
 }
 
 
@@ -82,7 +85,7 @@ class Recipe:
 
 #: Families that learn.
 HEALTHY = {
-    "r1": Recipe(r1=0.05),
+    "r1": Recipe(r1=0.02),
     "sn_hinge": Recipe(objective="Hinge", betas=(0.0, 0.9), spectral=True),
     "wgan_gp": Recipe(
         objective="Wasserstein", betas=(0.5, 0.9), discriminator_steps=2, gradient_penalty=0.1
@@ -168,6 +171,12 @@ def spoiling(run: Run) -> Spoiling | None:
     probe = round(kind.probes * (0.5 + 0.04 * (run.seed % 5)))
     factor = (10.0, 15.0, 20.0)[run.seed % 3]
     return Spoiling(probe * kind.every + kind.every // 2, factor, 1.0 / factor)
+
+
+def steps_of(run: Run) -> int:
+    """Generator steps of a run: one that is spoilt ends a dozen probes later."""
+    kind, turn = KINDS[run.kind], spoiling(run)
+    return kind.steps if turn is None else min(kind.steps, turn.step + _AFTER * kind.every)
 
 
 def planned_runs(seeds: tuple[int, ...]) -> list[Run]:

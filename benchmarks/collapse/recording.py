@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.collapse.games import Spoil, build
-from benchmarks.collapse.plan import KINDS, Run, spoiling
+from benchmarks.collapse.plan import KINDS, Run, spoiling, steps_of
 from callbacks.metrics.cache import cache_path, read_arrays, write_arrays
 from experiments.cli import quiet_lightning
 from gan_modules.engine.referee import NonFiniteError
@@ -110,6 +110,7 @@ def recorded(run: Run, folder: Path) -> dict[str, NDArray[Any]]:
         "kind": asdict(KINDS[run.kind]),
         "recipe": asdict(run.recipe),
         "spoiling": asdict(found) if (found := spoiling(run)) else None,
+        "steps": steps_of(run),
         "recording": _FORMAT,
     }
     path = cache_path("collapse-run", {"run": run.name, "key": str(key)}, folder)
@@ -130,7 +131,7 @@ def _train(run: Run) -> dict[str, NDArray[Any]]:
     averaged = run.ending == "healthy" and run.family == "r1"
     recorder = Recorder(kind.every, kind.heavy, averaged)
     trainer = pl.Trainer(
-        max_steps=kind.steps,
+        max_steps=steps_of(run),
         accelerator="cpu",
         devices=1,
         logger=False,

@@ -20,8 +20,8 @@ CASES = (
     Case("no run", "memorization", "run", "required", "--help"),
     Case("run that is none", "memorization nowhere", "run", "nowhere", "pass the folder"),
     Case(
-        "too few held out", "memorization images", "must hold out at least 100", "got 4",
-        "held_out_share.*--no-holdout", make=(run("images", "images"),),
+        "too few held out", "memorization run", "must hold out at least 100", "got 20",
+        "held_out_share.*--no-holdout", make=(run(),),
     ),
     Case(
         "too few samples", "memorization run --samples 99", "--samples must be at least 100",

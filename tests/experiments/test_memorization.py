@@ -48,7 +48,7 @@ def test_it_prints_a_table_and_writes_the_record_and_the_picture(
         assert any(line.split()[0] == row for line in lines)
     run = RunFolder.open(runs / "images")
     record = json.loads(run.memorization_path.read_text())
-    assert record["verdict"] == "fresh" and record["spaces"]["pixel32"]["copy_rate"] < 0.05
+    assert record["verdict"] == "fresh" and record["spaces"]["pixel32"]["twin_rate"] < 0.05
     ((moment, picture),) = run.media_files("memorization")
     assert moment == record["images_seen"] == 16 and record["picture"] == str(picture)
     with Image.open(picture) as image:
