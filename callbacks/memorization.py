@@ -137,7 +137,8 @@ class Memorization(Callback):
         run, moment = RunFolder.of(trainer), int(module.images_seen)
         result = {"images_seen": moment, **describe(finding, self.settings)}
         result |= {"generator": weights_judged(module), "seconds": round(seconds, 3)}
-        write_record(run, result)
+        picture = run.media_file(KEY, moment).relative_to(run.path)
+        write_record(run, {**result, "picture": picture.as_posix()})
         train = self._probe.data.reference("train")
         publish_figure(trainer, KEY, draw_finding(finding, train, headline(result)), moment)
         for logger in trainer.loggers:

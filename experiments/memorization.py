@@ -72,6 +72,8 @@ def main(argv: Sequence[str]) -> int:
         print(json.dumps(result, allow_nan=False))
     else:
         print_table(result)
+        print(f"picture: {(options.out or Path(options.run)) / result['picture']}")
+        print_notes(result)
     return 0
 
 
@@ -92,7 +94,7 @@ def judge(options: Any) -> dict[str, Any]:
         "images_seen": moment,
         "generator": weights_judged(opened.module),
         **describe(finding, settings),
-        "picture": str(picture),
+        "picture": picture.relative_to(target.path).as_posix(),
     }
     figure = draw_finding(finding, data.reference("train"), headline(result))
     with writing_to(target.path):
@@ -124,7 +126,10 @@ def print_table(result: Mapping[str, Any]) -> None:
         cells = [_cell(one.get(key)) for one in spaces.values()]
         row = "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
         print(f"{key:<{longest}}  {row}  {meaning}")
-    print(f"picture: {result['picture']}")
+
+
+def print_notes(result: Mapping[str, Any]) -> None:
+    """What a reader of the verdict must know, on stderr."""
     if result["dropped"]:
         print(f"note: {result['dropped']} samples were not finite and left out", file=sys.stderr)
     if result["weak"]:

@@ -75,7 +75,7 @@ def announce(
         "resume": resume_command(run) if chosen else None,
     }
     write_atomically(run.path / "collapse_report.json", (json.dumps(report, indent=1)).encode())
-    _show(trainer, run, verdict, images_seen, chosen)
+    _show(trainer, run, verdict, images_seen)
 
 
 def best_before(run: RunFolder) -> dict[str, Any] | None:
@@ -116,19 +116,28 @@ def _alert(logger: WandbLogger, title: str, text: str) -> None:
     attempt(logger, "alert", lambda: logger.experiment.alert(title=title, text=text, level="WARN"))
 
 
-def _show(
-    trainer: pl.Trainer,
-    run: RunFolder,
-    verdict: Verdict,
-    images_seen: int,
-    chosen: dict[str, Any] | None,
-) -> None:
-    """The curve of the run's health, and the grids before the onset, at it, and now."""
-    from callbacks.collapse.figures import before_and_after, health_figure
+def show_curve(trainer: pl.Trainer, images_seen: int) -> None:
+    """Publish the curve of the run's health: score, states, alarms, chosen checkpoint; on rank 0.
 
-    moment = chosen["images_seen"] if chosen else None
-    curve = health_figure(run.read_history(), moment)
+    Args:
+        trainer: of the run.
+        images_seen: now.
+    """
+    if not trainer.is_global_zero:
+        return
+    from callbacks.collapse.figures import health_figure
+
+    run = RunFolder.of(trainer)
+    chosen = best_before(run)
+    curve = health_figure(run.read_history(), chosen["images_seen"] if chosen else None)
     publish_figure(trainer, "collapse/health", curve, images_seen)
+
+
+def _show(trainer: pl.Trainer, run: RunFolder, verdict: Verdict, images_seen: int) -> None:
+    """The curve of the run's health, and the grids before the onset, at it, and now."""
+    from callbacks.collapse.figures import before_and_after
+
+    show_curve(trainer, images_seen)
     files = run.media_files(pictures.KEY)
     if verdict.onset is None or not files:
         return

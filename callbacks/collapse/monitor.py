@@ -8,10 +8,11 @@ from typing import Any, Literal, cast
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 
 from callbacks.checkpointing import Checkpointing
 from callbacks.collapse import pictures
-from callbacks.collapse.actions import Action, announce, say_trouble
+from callbacks.collapse.actions import Action, announce, say_trouble, show_curve
 from callbacks.collapse.detector import CollapseDetector
 from callbacks.collapse.discriminator import discriminator_auc, largest_singular_values
 from callbacks.collapse.health import Health, window_of
@@ -207,6 +208,9 @@ class CollapseMonitor(Callback):
             if self._alarm is not None:
                 alarm, self._alarm = self._alarm, None
                 announce(trainer, alarm, int(pl_module.images_seen), "end", self.rollback.done)
+            elif any(isinstance(x, WandbLogger | TensorBoardLogger) for x in trainer.loggers):
+                # The run folder draws its own in the report.
+                show_curve(trainer, int(pl_module.images_seen))
 
     def on_exception(self, trainer: pl.Trainer, pl_module: Any, exception: BaseException) -> None:
         """A run that ends in NaN ends as diverged, in its folder too."""

@@ -20,7 +20,7 @@ CASES = (
     Case("no run", "memorization", "run", "required", "--help"),
     Case("run that is none", "memorization nowhere", "run", "nowhere", "pass the folder"),
     Case(
-        "too few held out", "memorization run", "must hold out at least 100", "got 20",
+        "too few held out", "memorization run", "must hold out at least 100", "got 21",
         "held_out_share.*--no-holdout", make=(run(),),
     ),
     Case(

@@ -50,7 +50,8 @@ def test_it_prints_a_table_and_writes_the_record_and_the_picture(
     record = json.loads(run.memorization_path.read_text())
     assert record["verdict"] == "fresh" and record["spaces"]["pixel32"]["twin_rate"] < 0.05
     ((moment, picture),) = run.media_files("memorization")
-    assert moment == record["images_seen"] == 16 and record["picture"] == str(picture)
+    assert moment == record["images_seen"] == 16 and runs / "images" / record["picture"] == picture
+    assert f"picture: images/{record['picture']}" in lines
     with Image.open(picture) as image:
         assert image.size[0] > 1000
 
