@@ -7,38 +7,43 @@ from typing import Any
 
 from pytorch_lightning.callbacks import Callback
 
+from callbacks.collapse.leading import LeadingSigns
 from callbacks.collapse.monitor import CollapseMonitor
-from tests.helpers_monitor import DRILL_AT, EVERY, monitor, watch
+from tests.helpers_monitor import DRILL_AT, monitor, watch
 
 
-class BadOn(CollapseMonitor):
-    """Fails on one rank at some moments, in its own work there."""
+class FailsToDraw(Callback):
+    """On one rank, at the third probe."""
 
-    rank, moments = 0, (EVERY * 3,)
+    def __init__(self, rank: int) -> None:
+        self.rank = rank
 
-    def _judge(self, trainer: Any, module: Any, moment: int, began: float) -> Any:
-        prober = self._prober
-        assert prober is not None
-        describe = prober.describe
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        if trainer.global_rank != self.rank:
+            return
+        watching = next(c for c in trainer.callbacks if isinstance(c, CollapseMonitor))
+        prober: Any = watching._prober
+        describe, asked = prober.describe, []
 
         def failing(*args: Any) -> Any:
-            raise MemoryError("no room on this rank")
+            asked.append(args)
+            if len(asked) == 3:
+                raise MemoryError("no room on this rank")
+            return describe(*args)
 
-        if trainer.global_rank == self.rank and moment in self.moments:
-            prober.describe = failing  # type: ignore[method-assign]
-        try:
-            return super()._judge(trainer, module, moment, began)
-        finally:
-            prober.describe = describe  # type: ignore[method-assign]
+        prober.describe = failing
 
 
-class BadDetector(CollapseMonitor):
-    """Raises on rank 0 while it decides."""
+class FailingSigns(LeadingSigns):
+    """Raises on rank 0 while it decides, at the third probe."""
 
-    def _warn(self, module: Any) -> list[str]:
-        if module.images_seen == EVERY * 3:
+    asked = 0
+
+    def update(self, values: Any, samples: int) -> list[str]:
+        self.asked += 1
+        if self.asked == 3:
             raise ArithmeticError("no such number")
-        return super()._warn(module)
+        return super().update(values, samples)
 
 
 class Poison(Callback):
@@ -68,21 +73,15 @@ def outcome(folder: Path, watching: CollapseMonitor, *more: Callback, **options:
 
 def cases(out: Path) -> dict[str, Any]:
     """All cases, in a process group that is there already."""
+    blind = monitor()
+    blind.signs = FailingSigns()
     quiet = {"drill": None, "steps": 100, "evaluate": None}
     return {
         "alert": outcome(out / "alert", monitor()),
         "stop": outcome(out / "stop", monitor(on_collapse="stop"), steps=600),
         "rollback": outcome(out / "rollback", monitor(on_collapse="rollback")),
         "nan": outcome(out / "nan", monitor(on_diverged="rollback"), Poison(), drill=None),
-        "rank1": outcome(out / "rank1", _failing(1), **quiet),
-        "rank0": outcome(out / "rank0", _failing(0), **quiet),
-        "detector": outcome(
-            out / "detector", BadDetector(every_n_images=EVERY, max_share=None), **quiet
-        ),
+        "rank1": outcome(out / "rank1", monitor(), FailsToDraw(1), **quiet),
+        "rank0": outcome(out / "rank0", monitor(), FailsToDraw(0), **quiet),
+        "detector": outcome(out / "detector", blind, **quiet),
     }
-
-
-def _failing(rank: int) -> BadOn:
-    watching = BadOn(every_n_images=EVERY, max_share=None)
-    watching.rank = rank
-    return watching

@@ -41,7 +41,7 @@ def data_of(kind: str, seed: int = 0) -> DataModule:
     if kind == "ring":
         return Ring(std=0.1, scale=3.0, length=20_000, **options)
     if kind == "grid":
-        return Grid(spacing=1.5, std=0.18, length=20_000, **options)
+        return Grid(spacing=1.5, std=0.2, length=20_000, **options)
     if kind == "mnist":
         return MNIST5k(size=32, **options)
     return Digits(**options)

@@ -21,7 +21,7 @@ from benchmarks.collapse.streams import Stream
 
 Effect = Literal["full", "partial", "diverged", "recover", "classes", "input", "none"]
 
-#: Draws of 2,048 after which rare modes are taken again.
+#: Draws after which samples of rare modes are taken again.
 _MOST_DRAWS = 12
 _DRAW = 2048
 _SLOW = 10
@@ -72,12 +72,15 @@ class View:
         """
         found: list[Tensor] = []
         own = torch.Generator().manual_seed(seed + 17)
+        size = 2 * n
         for draw in range(_MOST_DRAWS):
-            samples = self.fakes(_DRAW, seed * 31 + draw + 1)
+            samples = self.fakes(size, seed * 31 + draw + 1)
             chance = keep[self.oracle.classes(samples)]
             found.append(samples[torch.rand(len(samples), generator=own) < chance])
-            if sum(map(len, found)) >= n:
+            missing, share = n - sum(map(len, found)), len(found[-1]) / size
+            if missing <= 0:
                 break
+            size = max(n, min(_DRAW, round(1.2 * missing / max(share, 0.01))))
         pool = torch.cat(found)
         if not len(pool):
             return self.fakes(1, seed).expand(n, *self.fakes(1, seed).shape[1:]).clone()

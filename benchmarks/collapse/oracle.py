@@ -96,11 +96,11 @@ class _Net(nn.Module):
         self.side = min(side, 16)
         self.layers = nn.Sequential(
             nn.Conv2d(1, 16, 5, padding=2),
-            nn.ELU(),
+            nn.LeakyReLU(0.1),
             nn.Conv2d(16, 40, 5, stride=2, padding=2),
-            nn.ELU(),
+            nn.LeakyReLU(0.1),
             nn.Conv2d(40, 64, 3, stride=2, padding=1),
-            nn.ELU(),
+            nn.LeakyReLU(0.1),
             nn.Flatten(),
             nn.Dropout(0.4),
             nn.Linear(64 * (self.side // 4) ** 2, classes + 1),
@@ -117,7 +117,7 @@ class _Net(nn.Module):
 
 def _of_images(data: DataModule, folder: Path) -> Oracle:
     classes = len(data.class_names or ())
-    key = {"oracle": data.name, "data": data.fingerprint(), "seed": _SEED, "version": 4}
+    key = {"oracle": data.name, "data": data.fingerprint(), "seed": _SEED, "version": 5}
     path = cache_path("oracle", key, folder)
     arrays = read_arrays(path, key)
     with torch.random.fork_rng(devices=[]):

@@ -92,10 +92,14 @@ HEALTHY = {
     ),
 }
 
-#: What differs on some data: 25 narrow modes need a steeper discriminator.
+#: What differs on points: they are learned in as many steps with higher rates, and 25 narrow modes
+#: need a steeper discriminator.
+_FASTER = {"generator_lr": 3e-3, "discriminator_lr": 3e-3}
 CHANGES: dict[tuple[str, str], dict[str, Any]] = {
-    ("grid", "r1"): {"r1": 0.0015},
-    ("grid", "wgan_gp"): {"betas": (0.0, 0.9), "gradient_penalty": 0.02},
+    ("ring", "r1"): {**_FASTER, "r1": 0.05},
+    ("ring", "wgan_gp"): _FASTER,
+    ("grid", "r1"): {**_FASTER, "r1": 0.002},
+    ("grid", "wgan_gp"): {**_FASTER, "betas": (0.0, 0.9), "gradient_penalty": 0.02},
 }
 
 #: Families that are wrong from the first step.

@@ -1,4 +1,4 @@
-"""From a recorded stream to its track: probes, evaluations and the truth, with an injection or not."""
+"""From a recorded stream to its track: probes, evaluations and the truth, spoilt or not."""
 
 from __future__ import annotations
 
@@ -239,7 +239,9 @@ def _probe(
         track.signals.append(signals)
         track.second.append(bench.signals(shown, probe, probe + _SECOND_SEED) if ask else None)
         track.finite.append(finite)
-        track.levels.append(true_level(bench, shown, probe))
+        # A sudden injection is a collapse by construction.
+        known = active is not None and not active.gradual
+        track.levels.append(0.0 if known else true_level(bench, shown, probe))
         track.d_loss.append(stream.statistic("d_loss", probe))
         if bench.evaluations and probe in stream.heavy:
             smooth = Shown(View(stream, probe, True, bench.oracle, begins or 0), active, since)

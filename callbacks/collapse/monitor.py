@@ -10,18 +10,17 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 
-from callbacks.checkpointing import Checkpointing
-from callbacks.collapse import pictures
 from callbacks.collapse.actions import Action, announce, say_trouble, show_curve
 from callbacks.collapse.detector import CollapseDetector
-from callbacks.collapse.discriminator import discriminator_auc, largest_singular_values
-from callbacks.collapse.health import Health, window_of
+from callbacks.collapse.health import Health
+from callbacks.collapse.judge import Judge
+from callbacks.collapse.keeper import HealthKeeper
 from callbacks.collapse.leading import LeadingSigns
-from callbacks.collapse.logbook import note_event, note_probe, note_verdict
-from callbacks.collapse.looking import BlindError, decided, look
+from callbacks.collapse.logbook import note_event
+from callbacks.collapse.looking import BlindError
 from callbacks.collapse.pace import Pace, planned_images
-from callbacks.collapse.probes import Prober, ProbeSignals, TooFewRealsError, prober_for
-from callbacks.collapse.records import State, Verdict
+from callbacks.collapse.probes import Prober, TooFewRealsError, prober_for
+from callbacks.collapse.records import Verdict
 from callbacks.collapse.replaying import replay
 from callbacks.collapse.rollback import Rollback
 from callbacks.collapse.settings import DetectorSettings
@@ -29,12 +28,8 @@ from callbacks.metrics.spaces import choose_space
 from callbacks.run_folder import RunFolder
 from gan_modules.engine.referee import NonFiniteError
 
-_STRIDE = 1_000_003
-_SECOND = 7_777_777
 #: Failures in a row after which a run without eyes is stopped.
 _MOST_ERRORS = 3
-#: Probes without any checkpoint after which a healthy generator is saved.
-_UNSAVED = 6
 
 
 class CollapseMonitor(Callback):
@@ -103,21 +98,25 @@ class CollapseMonitor(Callback):
         self.thresholds = thresholds or DetectorSettings()
         self.seed = seed
         self.verdict = Verdict("warmup")
-        self.health: Health | None = None
+        self.keeper = HealthKeeper(self.thresholds.onset_back)
         self.detector: CollapseDetector | None = None
+        self.judge: Judge | None = None
         self.signs = LeadingSigns()
         self.rollback = Rollback(max_rollbacks)
         self._prober: Prober | None = None
         self._restored: dict[str, Any] | None = None
-        self._moments: list[int] = []
         self._probed: int | None = None
         self._errors = 0
-        self._saved_at = 0
-        self._told: set[str] = set()
+        self._given_up = False
         self._alarm: Verdict | None = None
         self._non_finite: NonFiniteError | None = None
 
     replay = staticmethod(replay)
+
+    @property
+    def health(self) -> Health | None:
+        """Of the run, as the checkpoint index has it."""
+        return self.keeper.health
 
     # -- before training ---------------------------------------------------------------------------
 
@@ -144,9 +143,9 @@ class CollapseMonitor(Callback):
         if self._prober is None:
             return
         self.pace.start(pl_module.images_seen, *planned_images(trainer, pl_module))
-        self.detector = CollapseDetector(
-            self._prober.band, self.thresholds, self.pace.planned_probes
-        )
+        detector = CollapseDetector(self._prober.band, self.thresholds, self.pace.planned_probes)
+        self.detector = detector
+        self.judge = Judge(self._prober, detector, self.signs, self.seed)
         if self._restored is not None:
             self._load(self._restored)
         self._probed = None
@@ -180,22 +179,12 @@ class CollapseMonitor(Callback):
         self, trainer: pl.Trainer, pl_module: Any, scores: Mapping[str, float | None]
     ) -> None:
         """Heavy evaluations upgrade or confirm a suspicion, and see a divergence."""
-        if self.detector is None:
+        if self.judge is None:
             return
-        detector, moment = self.detector, int(pl_module.images_seen)
-
-        def judge() -> Verdict | None:
-            for line in self.signs.spectra(largest_singular_values(pl_module)):
-                say_trouble(trainer, line, self._told)
-            new = detector.evaluated(moment, scores)
-            if new is not None:
-                note_verdict(trainer, detector, moment)
-            return new
-
         try:
-            new = decided(trainer, judge)
+            new = self.judge.evaluation(trainer, pl_module, scores)
         except BlindError as error:
-            self._fail(trainer, moment, error)
+            self._fail(trainer, int(pl_module.images_seen), error)
             return
         if new is not None:
             self._follow(trainer, pl_module, new)
@@ -214,15 +203,13 @@ class CollapseMonitor(Callback):
 
     def on_exception(self, trainer: pl.Trainer, pl_module: Any, exception: BaseException) -> None:
         """A run that ends in NaN ends as diverged, in its folder too."""
-        if self.detector is None or not isinstance(exception, NonFiniteError):
+        if self.judge is None or not isinstance(exception, NonFiniteError):
             return
         if trainer.is_global_zero:
             # Alone: where the other ranks are now, nobody knows.
             moment = int(pl_module.images_seen)
-            verdict = self.detector.update(moment, {}, finite=False)
-            self._note(trainer, pl_module, {}, None, [], 0.0, finite=False)
-            keep = next((c.keep for c in trainer.callbacks if isinstance(c, Checkpointing)), None)  # type: ignore[attr-defined]
-            self.health = RunFolder.of(trainer).write_health(self._health(verdict, moment), keep)
+            verdict = self.judge.alone(trainer, pl_module, str(exception), self.pace.share)
+            self.keeper.follow_alone(trainer, verdict, moment)
             announce(trainer, verdict, moment, "fail", self.rollback.done)
 
     def probe(self, trainer: pl.Trainer, pl_module: Any) -> Verdict:
@@ -234,10 +221,15 @@ class CollapseMonitor(Callback):
         moment = int(pl_module.images_seen)
         if self._probed == moment and self._non_finite is None:
             return self.verdict
-        began = time.perf_counter()
+        assert self.judge is not None
+        began, share = time.perf_counter(), self.pace.share
         self._probed = moment
         try:
-            verdict = self._judge(trainer, pl_module, moment, began)
+            if self._non_finite is None:
+                verdict = self.judge.probe(trainer, pl_module, share)
+            else:
+                why = str(self._non_finite)
+                verdict = self.judge.non_finite(trainer, pl_module, why, share)
         except BlindError as error:
             self._fail(trainer, moment, error)
             return self.verdict
@@ -246,80 +238,6 @@ class CollapseMonitor(Callback):
         self._errors = 0
         self._follow(trainer, pl_module, verdict)
         return verdict
-
-    # -- the parts of a probe ----------------------------------------------------------------------
-
-    def _judge(self, trainer: pl.Trainer, module: Any, moment: int, began: float) -> Verdict:
-        assert self._prober is not None and self.detector is not None
-        prober, detector = self._prober, self.detector
-        if self._non_finite is not None:
-            return self._judge_non_finite(trainer, module, moment)
-        module.sync_buffers()
-        number = int(trainer.strategy.broadcast(detector.probes))
-        seed = self.seed * _STRIDE + number
-        first = look(trainer, module, prober, number, seed)
-        again = decided(trainer, lambda: detector.wants_second_look(first or {}))
-        second = look(trainer, module, prober, number, seed + _SECOND) if again else None
-
-        def judge() -> Verdict:
-            warnings = self._warn(module)
-            verdict = detector.update(moment, first or {}, second=second)
-            seconds = time.perf_counter() - began
-            self._note(trainer, module, first or {}, second, warnings, seconds)
-            pictures.keep(RunFolder.of(trainer), prober, moment)
-            for line in (*warnings, *verdict.findings):
-                say_trouble(trainer, line, self._told)
-            return verdict
-
-        return cast(Verdict, decided(trainer, judge))
-
-    def _judge_non_finite(self, trainer: pl.Trainer, module: Any, moment: int) -> Verdict:
-        detector = self.detector
-        assert detector is not None
-
-        def judge() -> Verdict:
-            verdict = detector.update(moment, {}, finite=False)
-            self._note(trainer, module, {}, None, [str(self._non_finite)], 0.0, finite=False)
-            return verdict
-
-        return cast(Verdict, decided(trainer, judge))
-
-    def _warn(self, module: Any) -> list[str]:
-        assert self._prober is not None
-        values = {
-            name.removeprefix("train/"): value
-            for name, value in module.last_statistics.items()
-            if name.endswith("/grad_norm")
-        }
-        auc = discriminator_auc(module, self._prober)
-        if auc is not None:
-            values["discriminator_auc"] = auc
-        return self.signs.update(values, self._prober.samples)
-
-    def _note(
-        self,
-        trainer: pl.Trainer,
-        module: Any,
-        signals: ProbeSignals,
-        second: ProbeSignals | None,
-        warnings: list[str],
-        seconds: float,
-        finite: bool = True,
-    ) -> None:
-        assert self._prober is not None and self.detector is not None
-        note_probe(
-            trainer,
-            module,
-            self.detector,
-            self._prober,
-            signals=signals,
-            second=second,
-            finite=finite,
-            warnings=warnings,
-            seconds=seconds,
-            share=self.pace.share,
-            seed=self.seed,
-        )
 
     def _fail(self, trainer: pl.Trainer, moment: int, error: BlindError) -> None:
         """A monitor that cannot see neither stops nor hangs a run; one that stays blind does."""
@@ -338,17 +256,11 @@ class CollapseMonitor(Callback):
         """On all ranks: the health of the run, a checkpoint where there is none, and the action."""
         moment = int(module.images_seen)
         self.verdict = verdict
-        self._moments = (self._moments + [moment])[-(self.thresholds.onset_back + 1) :]
-        self.health = self._health(verdict, moment)
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, Checkpointing):
-                # The index adds which checkpoint is the best before a collapse.
-                self.health = callback.set_health(trainer, self.health)
-                self._save(trainer, callback, verdict, moment)
+        self.keeper.follow(trainer, verdict, moment)
         if verdict.alarm:
             self._alarm = verdict
-        elif verdict.state == "never_learned" and verdict.state not in self._told:
-            self._told.add(verdict.state)
+        elif verdict.state == "never_learned" and not self._given_up:
+            self._given_up = True
             announce(trainer, verdict, moment, "alert", self.rollback.done)
 
     def _act(self, trainer: pl.Trainer, module: Any) -> None:
@@ -367,36 +279,28 @@ class CollapseMonitor(Callback):
     def _action(self, verdict: Verdict) -> Action:
         if verdict.severity == "partial":
             return "alert"
-        wanted = self.on_diverged if verdict.state == "diverged" else self.on_collapse
-        return wanted
+        return self.on_diverged if verdict.state == "diverged" else self.on_collapse
 
     def _roll_back(self, trainer: pl.Trainer, module: Any, target: str) -> None:
         assert self.detector is not None
         left = int(module.images_seen)
         state, changes = self.rollback.go_back(trainer, module, target)
-        # The count of rollbacks does not go back: it bounds them.
-        self._load({**state[self.state_key], "rollback": self.rollback.state_dict()})
+        # The counts of rollbacks and of branches do not go back: they tell them apart.
+        kept = {
+            "rollback": self.rollback.state_dict(),
+            "keeper": {**state[self.state_key]["keeper"], "health": self._plain_health()},
+        }
+        self._load({**state[self.state_key], **kept})
         self._non_finite, self._probed = None, int(module.images_seen)
-        self._begin_segment(trainer, self.verdict.state, self._probed)
+        self.keeper.begin_segment(trainer, self.verdict.state, self._probed)
         if trainer.is_global_zero:
             note = f"rollback {self.rollback.done} from {left:,} images"
             note_event(
                 trainer, self.detector, "rollback", self._probed, note, left=left, changes=changes
             )
 
-    def _begin_segment(self, trainer: pl.Trainer, state: State, images_seen: int) -> None:
-        window = window_of(self._moments, self.thresholds.onset_back)
-        branch = (self.health.branch if self.health else 0) + 1
-        self.health = Health(
-            state=state,
-            window=window,
-            frozen=state == "suspect",
-            segment=images_seen,
-            branch=branch,
-        )
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, Checkpointing):
-                self.health = callback.set_health(trainer, self.health)
+    def _plain_health(self) -> dict[str, Any] | None:
+        return self.health.to_dict() if self.health else None
 
     def _survive(self, trainer: pl.Trainer, error: NonFiniteError) -> bool:
         """Take a NaN for a verdict, as long as there is something to go back to."""
@@ -404,21 +308,6 @@ class CollapseMonitor(Callback):
             return False
         self._non_finite = error
         return True
-
-    def _save(
-        self, trainer: pl.Trainer, checkpointing: Checkpointing, verdict: Verdict, moment: int
-    ) -> None:
-        """Healthy generators that nothing else saves are worth a file now and then."""
-        recent = checkpointing.newest
-        window = self._moments[-_UNSAVED] if len(self._moments) >= _UNSAVED else None
-        unsaved = window is not None and (recent is None or recent < window)
-        first = recent is None and verdict.state == "healthy"
-        if verdict.state == "healthy" and (first or unsaved):
-            checkpointing.save(trainer, reasons=["probe"])
-
-    def _health(self, verdict: Verdict, moment: int) -> Health:
-        window = window_of(self._moments, self.thresholds.onset_back)
-        return (self.health or Health(verdict.state)).seen(verdict, moment, window)
 
     # -- planned shocks and state ------------------------------------------------------------------
 
@@ -434,9 +323,10 @@ class CollapseMonitor(Callback):
             return
         self._prober = None
         self.setup(trainer, pl_module, "fit")
-        assert self._prober is not None
+        assert self._prober is not None and self.judge is not None
+        self.judge.prober = self._prober
         self.detector.rebaseline(reason, self._prober.band)
-        self._begin_segment(trainer, "warmup", int(pl_module.images_seen))
+        self.keeper.begin_segment(trainer, "warmup", int(pl_module.images_seen))
         if trainer.is_global_zero:
             note_event(trainer, self.detector, "rebaseline", int(pl_module.images_seen), reason)
 
@@ -457,9 +347,8 @@ class CollapseMonitor(Callback):
             return {}
         return {
             "detector": self.detector.state_dict(),
-            "health": self.health.to_dict() if self.health else None,
+            "keeper": self.keeper.state_dict(),
             "signs": self.signs.state_dict(),
-            "moments": list(self._moments),
             "rollback": self.rollback.state_dict(),
             "errors": self._errors,
         }
@@ -474,8 +363,7 @@ class CollapseMonitor(Callback):
             return
         self.detector.load_state_dict(state["detector"])
         self.verdict = self.detector.verdict
-        self.health = Health.from_dict(state["health"]) if state["health"] else None
+        self.keeper.load_state_dict(state["keeper"])
         self.signs.load_state_dict(state["signs"])
-        self._moments = list(state["moments"])
         self._errors = state["errors"]
         self.rollback.load_state_dict(state["rollback"])

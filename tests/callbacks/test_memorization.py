@@ -39,8 +39,10 @@ def memorization(**options: Any) -> Memorization:
 
 def test_training_with_verdicts_is_bit_identical_to_training_without(tmp_path: Path) -> None:
     plain = fit(tmp_path / "a", Checkpointing(None))
+    drawn = torch.get_rng_state()
     watch = memorization(every_n_images=16, at_end=True)
     watched = fit(tmp_path / "b", watch, Checkpointing(None))
+    assert torch.equal(torch.get_rng_state(), drawn)
     for name, value in plain.state_dict().items():
         assert torch.equal(value, watched.state_dict()[name]), name
     assert all(module.training for module in watched.generator.modules())

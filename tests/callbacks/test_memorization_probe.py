@@ -174,6 +174,20 @@ def test_penalty_in_other_spaces_goes_by_the_held_out_samples(
         assert space.informed.penalised == penalised
 
 
+class Published(Small):
+    """Stands for the Inception network with its published weights."""
+
+    id = "inception_v3_tf"
+    comparable_to_literature = True
+
+
+def test_published_name_goes_with_the_published_threshold(data: BlobData) -> None:
+    probe = MemorizationProbe(data, Published(), settings=SETTINGS)
+    space = probe.judge(Replay(fresh(400))).verdict.spaces[1]
+    assert space.informed_name == "mifid@300"
+    assert space.informed is not None and space.informed.threshold == 0.1
+
+
 def test_without_held_out_images_only_wholesale_copying_is_seen(data: BlobData) -> None:
     probe = MemorizationProbe(data, Small(), settings=SETTINGS, held_out=False)
     train = data.reference("train").images

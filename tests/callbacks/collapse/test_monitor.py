@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from callbacks.collapse.changes import RATE_FACTOR
+from callbacks.collapse.leading import LeadingSigns
 from callbacks.collapse.monitor import CollapseMonitor
 from callbacks.collapse.settings import DetectorSettings
 from callbacks.run_folder import RunFolder
@@ -193,6 +194,10 @@ def test_rollbacks_are_bounded(tmp_path):
     # The second one smooths the discriminator beside halving the rates once more.
     assert events[1]["changes"]["generator_lr"] == pytest.approx(5e-4)
     assert "r1" in events[1]["changes"]
+    # An onset of an earlier branch says nothing of this one, though both began at one moment.
+    health = RunFolder(tmp_path / "run").read_health()
+    assert health.branch == 2
+    assert health.first_onset == health.onset
 
 
 def test_smoothing_is_built_up_again_on_resume():
@@ -232,16 +237,21 @@ def test_checkpoint_in_the_middle_of_a_suspicion_resumes_to_the_very_same_verdic
 
 
 def test_failing_detector_neither_stops_nor_changes_training_until_the_third_time(tmp_path):
-    class Failing(CollapseMonitor):
-        failures: set[int] = set()
+    class Failing(LeadingSigns):
+        """Asked once a probe, on rank 0."""
 
-        def _warn(self, module):
-            if module.images_seen in self.failures:
+        def __init__(self, *numbers):
+            super().__init__()
+            self.numbers, self.asked = numbers, 0
+
+        def update(self, values, samples):
+            self.asked += 1
+            if self.asked in self.numbers:
                 raise ArithmeticError("no such number")
-            return super()._warn(module)
+            return super().update(values, samples)
 
-    once = Failing(every_n_images=EVERY, max_share=None)
-    once.failures = {EVERY * 3}
+    once = monitor()
+    once.signs = Failing(3)
     trainer, game = watch(tmp_path / "once", once, drill=None, steps=100, evaluate=None)
     assert game.steps["generator"] == 100 and not trainer.should_stop
     (row,) = [
@@ -252,8 +262,8 @@ def test_failing_detector_neither_stops_nor_changes_training_until_the_third_tim
     weights = blind.state_dict()
     assert all(torch.equal(weights[key], value) for key, value in game.state_dict().items())
 
-    thrice = Failing(every_n_images=EVERY, max_share=None)
-    thrice.failures = {EVERY * 2, EVERY * 3, EVERY * 4}
+    thrice = monitor()
+    thrice.signs = Failing(2, 3, 4)
     trainer, game = watch(tmp_path / "thrice", thrice, drill=None, steps=200, evaluate=None)
     assert trainer.should_stop and game.images_seen == EVERY * 4
 

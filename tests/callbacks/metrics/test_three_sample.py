@@ -112,6 +112,14 @@ def test_cells_with_few_samples_are_not_counted() -> None:
     assert ThreeSampleTest(test.cells[1:]).weakest is None
 
 
+def test_centres_are_the_means_of_their_cells() -> None:
+    train = points(500, 8)
+    cells = Cells(train, points(500, 9), count=4)
+    for cell in cells.train.unique().tolist():
+        mean = train[cells.train == cell].mean(dim=0)
+        torch.testing.assert_close(cells._centres[cell], mean, rtol=1e-4, atol=1e-4)
+
+
 def test_cells_are_joined_until_each_holds_held_out_samples() -> None:
     train, held_out = islands(100, 1), islands(60, 2)
     # Two of the clusters have fewer than 20 held-out samples, and lie beside each other.

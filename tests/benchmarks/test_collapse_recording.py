@@ -1,0 +1,119 @@
+"""A run of the benchmark: recorded through the trainer, drawn from again, spoilt at its step."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.collapse import plan, recording
+from benchmarks.collapse.cases import injections_of, spliced
+from benchmarks.collapse.games import build
+from benchmarks.collapse.plan import HEALTHY, KINDS, Kind, Run, planned_runs, spoiling
+from benchmarks.collapse.recording import load_vector, recorded, state_vector
+from benchmarks.collapse.streams import Stream
+from benchmarks.collapse.tracks import Track, without_words
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = Kind(steps=40, every=10, heavy=2)
+    monkeypatch.setitem(plan.KINDS, "ring", kind)
+
+
+@pytest.mark.usefixtures("short")
+def test_a_recording_is_read_again_and_draws_what_the_module_drew(tmp_path: Path) -> None:
+    run = Run("ring", "r1", "healthy", 4)
+    arrays = recorded(run, tmp_path)
+    assert len(arrays["states"]) == 4 and not arrays["broken"]
+    assert arrays["images_seen"].tolist() == [640, 1280, 1920, 2560]
+    stream = Stream(run, recorded(run, tmp_path))
+    assert stream.heavy == [1, 3] and len(stream) == 4
+    module, _ = build(run)
+    load_vector(module.generator, torch.from_numpy(arrays["states"][3]))
+    z = stream.latents(3, 16, 0)
+    assert torch.equal(stream.decode(3, z), module.generator(z).detach())
+    assert not torch.equal(stream.decode(2, z), stream.decode(3, z))
+    assert not torch.equal(stream.latents(3, 16, 0), stream.latents(3, 16, 1))
+
+
+@pytest.mark.usefixtures("short")
+def test_a_turning_run_is_the_healthy_one_until_it_is_spoilt(tmp_path: Path) -> None:
+    turning = Run("ring", "r1", "turning", 4)
+    turn = spoiling(turning)
+    assert turn is not None and turn.step % 10 == 5
+    both = [recorded(Run("ring", "r1", e, 4), tmp_path)["states"] for e in ("healthy", "turning")]
+    before = turn.step // 10
+    assert (both[0][:before] == both[1][:before]).all()
+    assert (both[0][before] != both[1][before]).any()
+
+
+def test_state_vectors_hold_buffers_too() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+    vector = state_vector(network)
+    assert len(vector) == 6 + 2 + 4 * 2
+    other = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+    network(torch.randn(8, 3))
+    load_vector(other, torch.from_numpy(state_vector(network)))
+    assert torch.equal(other[1].running_mean, network[1].running_mean)
+
+
+def test_every_injection_has_its_turn_on_some_seed() -> None:
+    for kind in ("ring", "grid", "digits", "labelled", "inverted"):
+        runs = [Run(kind, family, "healthy", s) for s in plan.TEST_SEEDS for family in HEALTHY]
+        counts: dict[str, int] = {}
+        for run in runs:
+            for one in injections_of(run, plan.TEST_SEEDS, tuning=False):
+                counts[one.name] = counts.get(one.name, 0) + 1
+        assert set(counts.values()) == {6} and len(counts) >= 2
+
+
+def test_what_is_held_out_is_never_tuned_on() -> None:
+    assert not set(plan.TEST_SEEDS) & set(plan.CALIBRATION_SEEDS)
+    runs = planned_runs(plan.TEST_SEEDS)
+    assert all(run.held_out for run in runs) and len(set(runs)) == len(runs)
+    tuned = [run for run in planned_runs(plan.CALIBRATION_SEEDS) if not run.held_out]
+    assert tuned and all(run.family not in plan.HELD_OUT_FAMILIES for run in tuned)
+    names = {
+        one.family for run in tuned for one in injections_of(run, plan.CALIBRATION_SEEDS, True)
+    }
+    assert names and not names & set(plan.HELD_OUT_INJECTIONS)
+
+
+def test_a_spliced_track_is_the_run_until_the_injection() -> None:
+    base = Track("ring-r1-healthy-4", "", None, "identity", images_seen=[1, 2, 3, 4, 5])
+    base.levels, base.d_loss = [0.5] * 5, [1.0] * 5
+    base.signals, base.second, base.finite = [{"a": {}}] * 5, [None] * 5, [True] * 5
+    base.heavy, base.independent = {1: {"fd": 1.0}, 4: {"fd": 2.0}}, {1: 1.0, 4: 2.0}
+    part = Track("ring-r1-healthy-4", "constant", 3, "identity", images_seen=[4, 5])
+    part.levels, part.d_loss, part.signals = [0.0, 0.1], [2.0] * 2, [{"b": {}}] * 2
+    part.second, part.finite, part.heavy = [None] * 2, [True] * 2, {4: {"fd": 9.0}}
+    found = spliced(base, part, 3)
+    assert found.images_seen == [1, 2, 3, 4, 5] and found.injection == "constant"
+    assert found.levels == [0.5, 0.5, 0.5, 0.0, 0.1]
+    assert found.heavy == {1: {"fd": 1.0}, 4: {"fd": 9.0}} and found.independent == {1: 1.0}
+    again = Track.from_json(found.to_json())
+    assert again == found
+
+
+def test_words_do_not_make_tracks_anew_but_numbers_do() -> None:
+    one = 'def f(x):\n    """Say."""\n    # Why.\n    return x + 1\n'
+    assert without_words(one) == without_words(one.replace("Say.", "Tell.").replace("Why", "How"))
+    assert without_words(one) != without_words(one.replace("+ 1", "+ 2"))
+
+
+def test_a_run_that_ends_in_nan_is_recorded_as_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gan_modules.engine.referee import NonFiniteError
+
+    monkeypatch.setitem(plan.KINDS, "ring", Kind(steps=40, every=10, heavy=2))
+    monkeypatch.setattr(recording, "spoiling", lambda run: None)
+
+    def fail(self, *args, **kwargs) -> None:
+        if self.rounds == 25:
+            raise NonFiniteError("generator loss is nan")
+
+    monkeypatch.setattr("gan_modules.base.AdversarialModule.primary_stepped", fail)
+    arrays = recorded(Run("ring", "r1", "healthy", 4), tmp_path)
+    assert arrays["broken"] and len(arrays["states"]) == 2
+    assert KINDS["ring"].steps == 40
