@@ -215,12 +215,14 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=500)
     options = parser.parse_args()
     quiet_lightning()
+    # Many small products: two threads that wait for each other are slower than one.
+    torch.set_num_threads(1)
     data = MNIST5k(size=32, held_out_share=0.3)
     data.prepare_data()
     data.setup()
-    began = time.perf_counter()
+    began = time.process_time()
     measured = [measure(seed, data, options.samples) for seed in range(options.seeds)]
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     rows = {name: summary(name, [found[name] for found in measured]) for name in CONTROLS}
     wrong = 0
     for name, row in rows.items():
@@ -237,7 +239,7 @@ def main() -> None:
                 "benchmark": "memorization",
                 "wrong": wrong,
                 "verdicts": len(CONTROLS) * options.seeds,
-                "seconds_per_verdict": round(seconds / len(CONTROLS) / options.seeds, 2),
+                "cpu_seconds_per_verdict": round(seconds / len(CONTROLS) / options.seeds, 2),
                 "cases": rows,
             }
         )

@@ -38,7 +38,8 @@ class Checkpointing(Checkpoint):
             evaluations, at the end and on preemption.
         keep_last: how many of the newest checkpoints stay, at least 1.
         keep_best: how many of the best evaluated checkpoints stay, 0 or more.
-        monitor: the score that ranks them; None takes the first Frechet distance evaluated.
+        monitor: the score that ranks them; None takes the first Frechet distance evaluated, or, for
+            points in the plane, the first coverage.
         mode: ``"min"`` or ``"max"``; None follows from the name of the score.
 
     Raises:

@@ -27,8 +27,8 @@ def draw_finding(finding: Finding, train: ReferenceSet, title: str) -> Figure:
     """Draw the closest samples of each space, each beside its training image.
 
     Below a pair stand the change that brings the sample closest, its distance, and the share of
-    held-out images that lie as close; pairs that count as copies have a red frame. Points are
-    drawn over the training points instead.
+    held-out images that lie as close; pairs within the threshold of the copy test have a red frame.
+    Points are drawn over the training points instead.
 
     Args:
         finding: from a probe.
@@ -65,7 +65,8 @@ def draw_finding(finding: Finding, train: ReferenceSet, title: str) -> Figure:
                 f"{verdict.copies.threshold:.3g} of a training image, "
                 f"{100 * verdict.copies.null:.1f} % of held-out images do"
             )
-            legend += " and the share of held-out images that lie as close; copies in red"
+            legend += " and the share of held-out images that lie as close; in red, what is as near "
+            legend += "as the nearest held-out ones"
         axes.text(_GAP, _TITLE - 24, heading, fontsize=10)
         axes.text(_GAP, _TITLE - 8, legend, fontsize=7.5, color="0.35")
         top += height

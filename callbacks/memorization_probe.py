@@ -245,7 +245,8 @@ def _held_out(data: ReferenceData) -> ReferenceSet:
 def _with_frechet(
     verdict: SpaceVerdict, side: TrainingSide, samples: Side, reals: Side | None
 ) -> SpaceVerdict:
-    if not side.informed:
+    # Without held-out samples nobody knows what is near in a space that was never published.
+    if side.real is None or not side.informed or (reals is None and not side.real.verified):
         return verdict
     name, score, null = side.frechet(samples.features, None if reals is None else reals.features)
     return replace(verdict, informed=score, informed_name=name, held_out_distance=null)

@@ -22,6 +22,10 @@ LOWER_IS_BETTER = ("fd_", "fid@", "fid_", "kd_", "kid@", "kid_")
 HIGHER_IS_BETTER = ("precision_", "recall_", "density_", "coverage_", "cs_", "is@", "is_")
 
 
+#: Part of the names of scores of points that are their own features.
+_IN_THE_PLANE = "_identity@"
+
+
 def is_frechet(name: str) -> bool:
     """Whether a score is a Frechet distance, in any feature space."""
     return name.startswith(("fd_", "fid@", "fid_")) and not name.endswith("_sd")
@@ -57,7 +61,8 @@ class Retention:
     Attributes:
         keep_last: how many of the newest checkpoints stay, at least 1.
         keep_best: how many of the best evaluated checkpoints stay, 0 or more.
-        monitor: the score that ranks them; None takes the first Frechet distance of a row.
+        monitor: the score that ranks them; None takes the first Frechet distance of a row, or, for
+            points in the plane, the first coverage.
         mode: ``"min"`` or ``"max"``; None follows from the name of the score.
 
     Raises:
@@ -108,7 +113,12 @@ class Retention:
         """Name the score by which a row is ranked; None when it has no such score."""
         if self.monitor is not None:
             return self.monitor
-        return next((key for key in row.get("scores") or {} if is_frechet(key)), None)
+        scores = row.get("scores") or {}
+        name = next((key for key in scores if is_frechet(key)), None)
+        if name is not None and _IN_THE_PLANE in name:
+            # Mean and covariance of points say nothing about the modes between them.
+            return next((key for key in scores if key.startswith("coverage_")), name)
+        return name
 
     def direction(self, row: Mapping[str, Any]) -> Literal["min", "max"]:
         """Tell the good direction of the score by which a row is ranked."""

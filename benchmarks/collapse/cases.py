@@ -94,10 +94,12 @@ def injections_of(run: Run, seeds: tuple[int, ...], tuning: bool) -> list[Inject
     """The injections of a run: over the seeds of a suite each gets its turn twice.
 
     Args:
-        run: a healthy one.
+        run: others than healthy ones have none.
         seeds: of the suite.
         tuning: leave out what is held out.
     """
+    if run.ending != "healthy":
+        return []
     fitting = [one for one in (*INJECTIONS, *TRANSLATION_INJECTIONS) if run.kind in one.kinds]
     turns = max(1, len(seeds) // 2)
     place = seeds.index(run.seed) + list(HEALTHY).index(run.family)

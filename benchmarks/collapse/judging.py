@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,7 @@ class Outcome:
         findings: first probe of any finding; None without one.
         armed: first probe at which the detector was armed.
         chosen: probe of the best checkpoint at the end.
+        told: what would be chosen if the true onset were known; None without a collapse.
     """
 
     case: Case
@@ -58,6 +59,7 @@ class Outcome:
     findings: int | None = None
     armed: int | None = None
     chosen: int | None = None
+    told: int | None = None
 
 
 def play(case: Case, settings: DetectorSettings | None = None, without: str = "") -> Outcome:
@@ -108,7 +110,25 @@ def play(case: Case, settings: DetectorSettings | None = None, without: str = ""
         if alarm is not None:
             outcome.alarms.append(Alarm(probe, alarm.onset_probe, alarm.severity, best))
         outcome.chosen = best
+    if case.onset is not None:
+        outcome.told = told(case, rows)
     return outcome
+
+
+def told(case: Case, rows: Sequence[dict[str, Any]]) -> int | None:
+    """What the rule of the product chooses where everything before the true onset is healthy.
+
+    Args:
+        case: with a collapse.
+        rows: of all checkpoints.
+    """
+    first = case.onset if case.begins is None else case.begins
+    sound = [
+        {**row, "state": {**row["state"], "state": "healthy"}}
+        for row in rows
+        if row["state"]["armed"] and row["state"]["probe"] < (first or 0)
+    ]
+    return probe_of(pre_collapse(sound, Health("healthy"), Retention()))
 
 
 def row_of(

@@ -16,7 +16,9 @@ from benchmarks.collapse.injections import Injection, View
 from benchmarks.collapse.labels import level
 from benchmarks.collapse.oracle import Oracle, negative_oracle, oracle_of
 from benchmarks.collapse.plan import Run
-from benchmarks.collapse.streams import Stream, real_samples
+from benchmarks.collapse.recording import recording_key
+from benchmarks.collapse.shown import Shown
+from benchmarks.collapse.streams import Stream, quantised, real_samples
 from benchmarks.collapse.tracks import (
     Signals,
     Track,
@@ -39,46 +41,6 @@ _SECOND_SEED = 500_000
 _TRUTH_SEED, _HEAVY_SEED, _INDEPENDENT_SEED = 900_000, 910_000, 920_000
 #: A second draw is kept for a score this far below the best so far, or with so many copies.
 _ASK_BELOW, _ASK_COPIES = 0.85, 0.3
-
-
-class Shown:
-    """A module that shows one probe of a stream, spoilt or not, to a prober of the product.
-
-    Args:
-        view: the generator at the probe.
-        injection: None shows it as it is.
-        since: probes since the injection began.
-    """
-
-    device = torch.device("cpu")
-
-    def __init__(self, view: View, injection: Injection | None, since: int) -> None:
-        self.view, self.injection, self.since = view, injection, since
-        if view.stream.conditional:
-            self.num_classes = view.oracle.count
-        if view.stream.run.kind == "inverted":
-            self.domains = DOMAINS
-
-    def sample(
-        self, n: int, *, labels: Tensor | None = None, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Samples in the range of a network; the generator's seed chooses them."""
-        seed = generator.initial_seed() if generator else 0
-        return to_network(self.draw(n, seed % 2**40, labels))
-
-    def draw(self, n: int, seed: int, labels: Tensor | None = None) -> Tensor:
-        """Samples as bytes or points."""
-        if self.injection is None:
-            return self.view.fakes(n, seed, labels)
-        return self.injection.draw(self.view, n, seed, self.since, labels)
-
-    def translate(self, images: Tensor, source: str, target: str) -> Tensor:
-        """Images of the other domain."""
-        from benchmarks.collapse.translation_injections import spoilt
-
-        inputs = ((images + 1.0) * 127.5).round().to(torch.uint8)
-        name = self.injection.name if self.injection else ""
-        return to_network(spoilt(self.view, name, inputs, target, self.since))
 
 
 @dataclass
@@ -200,7 +162,7 @@ def track_of(
         "evaluations": bench.evaluations,
         "probes": probes,
         "average": average,
-        "recipe": str(stream.run.recipe),
+        "recording": recording_key(stream.run),
         "code": code_digest(),
     }
     path = track_path(folder, key)
@@ -279,7 +241,7 @@ def samples_for(bench: Bench, shown: Shown, n: int, seed: int) -> tuple[Tensor, 
         own = torch.Generator().manual_seed(seed)
         rows = torch.randint(len(inputs), (n,), generator=own)
         outputs = shown.translate(to_network(inputs[rows]), DOMAINS[0], DOMAINS[1])
-        return ((outputs + 1.0) * 127.5).round().to(torch.uint8), None
+        return quantised(outputs), None
     asked = torch.arange(n) % bench.oracle.count if shown.view.stream.conditional else None
     return shown.draw(n, seed, asked), asked
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import warnings
 from dataclasses import asdict
@@ -14,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks.collapse.games import Spoil, build
+from benchmarks.collapse.games import Spoil, build, data_of
 from benchmarks.collapse.plan import KINDS, Run, spoiling, steps_of
 from callbacks.metrics.cache import cache_path, read_arrays, write_arrays
 from experiments.cli import quiet_lightning
@@ -94,6 +95,21 @@ def average_of(module: Any) -> nn.Module:
     return generator if average is None else average
 
 
+def recording_key(run: Run) -> dict[str, Any]:
+    """All that decides about a recording, as JSON gives it back."""
+    key = {
+        "run": run.name,
+        "kind": asdict(KINDS[run.kind]),
+        "recipe": asdict(run.recipe),
+        "spoiling": asdict(found) if (found := spoiling(run)) else None,
+        "steps": steps_of(run),
+        "data": data_of(run.kind).fingerprint(),
+        "recording": _FORMAT,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(key))
+    return plain
+
+
 def recorded(run: Run, folder: Path) -> dict[str, NDArray[Any]]:
     """The recording of a run, from the cache or by training it.
 
@@ -105,14 +121,7 @@ def recorded(run: Run, folder: Path) -> dict[str, NDArray[Any]]:
         ``states`` and ``averages`` of the generator, ``(probes, weights)``, ``average_probes``, the
         statistics by probe, and ``broken``: whether training ended by a value that was not finite.
     """
-    key = {
-        "run": run.name,
-        "kind": asdict(KINDS[run.kind]),
-        "recipe": asdict(run.recipe),
-        "spoiling": asdict(found) if (found := spoiling(run)) else None,
-        "steps": steps_of(run),
-        "recording": _FORMAT,
-    }
+    key = recording_key(run)
     path = cache_path("collapse-run", {"run": run.name, "key": str(key)}, folder)
     path = path.with_name(f"run-{run.name}-{path.stem[-16:]}.npz")
     arrays = read_arrays(path, key)

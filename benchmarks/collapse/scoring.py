@@ -9,63 +9,13 @@ from statistics import median
 from typing import Any
 
 from benchmarks.collapse.judging import Alarm, Outcome
+from benchmarks.collapse.shares import Share, quantile, share_of
 from callbacks.collapse.records import LOST
 
 #: An alarm counts for a collapse up to so many probes after its onset; for a partial one,
 IN_TIME, IN_TIME_PARTIAL = 2, 8
 #: Dates are judged for alarms up to so many probes after the onset.
 _DATED = 12
-
-
-@dataclass(frozen=True)
-class Share:
-    """How many of how many, with the Clopper-Pearson interval of 95 %.
-
-    Attributes:
-        hits: how many.
-        total: of how many.
-    """
-
-    hits: int
-    total: int
-
-    @property
-    def value(self) -> float:
-        """The share; NaN of nothing."""
-        return self.hits / self.total if self.total else math.nan
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Clopper-Pearson, 95 %."""
-        return clopper_pearson(self.hits, self.total)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        low, high = self.interval
-        return {"hits": self.hits, "total": self.total, "low": low, "high": high}
-
-
-def clopper_pearson(hits: int, total: int, level: float = 0.95) -> tuple[float, float]:
-    """The exact interval of a binomial share.
-
-    Args:
-        hits: successes, at most ``total``.
-        total: trials.
-        level: of confidence.
-    """
-    from scipy.stats import beta
-
-    if not total:
-        return 0.0, 1.0
-    tail = (1.0 - level) / 2.0
-    low = float(beta.ppf(tail, hits, total - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(1.0 - tail, hits + 1, total - hits)) if hits < total else 1.0
-    return low, high
-
-
-def share_of(flags: Sequence[bool]) -> Share:
-    """The share of true ones."""
-    return Share(sum(flags), len(flags))
 
 
 def detected(outcome: Outcome) -> Alarm | None:
@@ -157,22 +107,35 @@ def regret(outcome: Outcome, choose: Callable[[Outcome], int | None]) -> float |
     before = {p: v for p, v in case.track.independent.items() if p < first}
     if not before:
         return None
-    if chosen >= first:
+    if chosen >= case.onset:
         return math.inf
+    if chosen not in before:
+        # Of a gradual fall, between its beginning and the oracle's onset: nothing was drawn there.
+        return None
     best = min(before.values())
     return (before[chosen] - best) / best
+
+
+def loss_of_detection(outcome: Outcome) -> float | None:
+    """What not knowing the true onset cost: the choice beside that of the same rule that knows it.
+
+    Returns:
+        Share by which the independent distance is larger, below 0 where luck made it smaller; None
+        where either chose nothing; infinity for a choice from the collapse.
+    """
+    case, chosen, told = outcome.case, chosen_at_alarm(outcome), outcome.told
+    if case.onset is None or chosen is None or told is None:
+        return None
+    first = case.onset if case.begins is None else case.begins
+    if chosen >= first:
+        return math.inf
+    return case.track.independent[chosen] / case.track.independent[told] - 1.0
 
 
 def chosen_at_alarm(outcome: Outcome) -> int | None:
     """The checkpoint that the alarm names."""
     alarm = detected(outcome)
     return None if alarm is None else alarm.chosen
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least so large a share of the values does not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan
 
 
 @dataclass(frozen=True)
@@ -195,6 +158,8 @@ class Scores:
         regret_median: of the checkpoint that the alarm names.
         regret_95: its 95 % quantile.
         regrets: how many these are of.
+        loss_median: the same against the choice of a rule that is told the true onset.
+        loss_95: its 95 % quantile.
         after_onset: choices from the collapse.
         never_learned: runs that never learned and were reported so.
         wrongly_never: runs that learned and were reported as never_learned.
@@ -216,6 +181,8 @@ class Scores:
     regret_median: float
     regret_95: float
     regrets: int
+    loss_median: float
+    loss_95: float
     after_onset: Share
     never_learned: Share
     wrongly_never: Share
@@ -250,6 +217,7 @@ def score(outcomes: Sequence[Outcome]) -> Scores:
     errors = [abs(e) for o in full + of("recover") if (e := onset_error(o)) is not None]
     falls = full + of("diverged", "recover")
     regrets = [r for o in falls if (r := regret(o, chosen_at_alarm)) is not None]
+    losses = [value for o in falls if (value := loss_of_detection(o)) is not None]
     return Scores(
         recall=share_of([in_time(o) for o in full]),
         recall_trained=share_of([in_time(o) for o in full if not o.case.injected]),
@@ -272,6 +240,8 @@ def score(outcomes: Sequence[Outcome]) -> Scores:
         regret_median=median(regrets) if regrets else math.nan,
         regret_95=quantile(regrets, 0.95),
         regrets=len(regrets),
+        loss_median=median(losses) if losses else math.nan,
+        loss_95=quantile(losses, 0.95),
         after_onset=share_of([r == math.inf for r in regrets]),
         never_learned=share_of([o.states[-1] == "never_learned" for o in of("bad")]),
         wrongly_never=share_of(

@@ -11,18 +11,16 @@ from benchmarks.collapse.judging import Outcome
 from benchmarks.collapse.plan import HELD_OUT_FAMILIES, HELD_OUT_INJECTIONS
 from benchmarks.collapse.scoring import (
     Scores,
-    Share,
     false_alarms,
     flagged_in_time,
     found_in_time,
     healthy_probes,
     in_time,
-    quantile,
     recovered,
     regret,
     score,
-    share_of,
 )
+from benchmarks.collapse.shares import Share, quantile, share_of
 
 
 def percent(share: Share) -> str:
@@ -67,6 +65,11 @@ def goals(scores: Scores) -> str:
             "0, <= 5 %",
             f"{number(100 * scores.regret_median)} %, {number(100 * scores.regret_95)} % "
             f"({scores.regrets} choices)",
+        ),
+        (
+            "... against the same rule told the true onset",
+            "0, <= 5 %",
+            f"{number(100 * scores.loss_median)} %, {number(100 * scores.loss_95)} %",
         ),
         ("choices from after the onset", "0", percent(scores.after_onset)),
         ("never learned, and reported so", "100 %", percent(scores.never_learned)),
@@ -117,25 +120,23 @@ def choices(outcomes: Sequence[Outcome]) -> str:
 
     ways = {
         "the detector's choice": lambda o: o.chosen,
+        "the same rule told the true onset": lambda o: o.told,
         "lowest Frechet distance before the true onset": best_before,
         "`save_top_k`: lowest Frechet distance of all": lambda o: lowest(o.case, len(o.case.track)),
     }
     rows = []
     for name, choose in ways.items():
+        cells = [name]
+        for points in (False, True):
+            mine = [o for o in falls if (o.case.kind in ("ring", "grid")) is points]
+            values = [r for o in mine if (r := regret(o, choose)) is not None]
+            middle = median(values) if values else math.nan
+            high = quantile(values, 0.95)
+            cells.append(f"{number(100 * middle)} %, {number(100 * high)} % of {len(values)}")
         values = [r for o in falls if (r := regret(o, choose)) is not None]
-        if not values:
-            continue
-        after = share_of([v == math.inf for v in values])
-        rows.append(
-            (
-                name,
-                str(len(values)),
-                f"{number(100 * median(values))} %",
-                f"{number(100 * quantile(values, 0.95))} %",
-                percent(after),
-            )
-        )
-    return table(("choice", "cases", "regret, median", "95 %", "from after the onset"), rows)
+        rows.append((*cells, percent(share_of([v == math.inf for v in values]))))
+    head = ("choice", "images: regret, median and 95 %", "points", "from after the onset")
+    return table(head, rows)
 
 
 def by_group(outcomes: Sequence[Outcome]) -> str:

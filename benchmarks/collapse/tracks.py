@@ -27,7 +27,12 @@ _SOURCES = (
     "callbacks/collapse/translation_signals.py",
     "callbacks/metrics/diversity.py",
     "benchmarks/collapse/injections.py",
+    "benchmarks/collapse/labels.py",
+    "benchmarks/collapse/oracle.py",
     "benchmarks/collapse/probing.py",
+    "benchmarks/collapse/shown.py",
+    "benchmarks/collapse/streams.py",
+    "benchmarks/collapse/translation_injections.py",
 )
 
 

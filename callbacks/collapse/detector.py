@@ -30,8 +30,8 @@ _PART_NOISE = 0.012
 _LEAST_NOISE = 0.005
 #: Standardised falls below this are noise to the cumulative sum of the coverage ...
 _PARTIAL_SLACK = 1.0
-#: ... and a sum above this is none any more.
-_PARTIAL_SUM = 10.0
+#: ... a sum above this is none any more, and one above this is certain.
+_PARTIAL_SUM, _PARTIAL_CERTAIN = 10.0, 25.0
 
 _Finding = tuple[State, Severity | None, str]
 
@@ -58,6 +58,7 @@ class CollapseDetector:
         self.verdict = Verdict("warmup")
         self.probes = 0
         self._fall, self._partial = FallSum(), FallSum()
+        self._worse = False
         self._counts = {"above": 0, "calm": 0, "since": 0, "rubbish": 0, "far": 0}
 
     @property
@@ -179,12 +180,12 @@ class CollapseDetector:
         lower = min(memory.drops[-2:]) if len(memory.drops) > 1 else 0.0
         if lower >= settings.full_drop:
             return f"the score fell by {drop:.0%}"
-        if lower >= settings.steep_drop and all(
-            self._z(score) <= settings.steep_z for score in memory.scores[-2:]
-        ):
+        beyond = all(self._z(score) <= settings.steep_z for score in memory.scores[-2:])
+        if lower >= settings.suspect_drop and beyond and self._fall.value >= settings.steep_sum:
             return f"the score fell by {drop:.0%}, far beyond its noise"
         low = sum(d >= settings.suspect_drop for d in memory.drops[-settings.slow_window :])
-        if self.verdict.state == "suspect" and low >= settings.slow_probes:
+        suspected = self.verdict.state == "suspect" and self.verdict.severity is None
+        if suspected and low >= settings.slow_probes:
             return (
                 f"the score has been down by {settings.suspect_drop:.0%} or more for {low} probes"
             )
@@ -243,6 +244,8 @@ class CollapseDetector:
             return ""
         if self._counts["since"] < self.settings.partial_window:
             return ""
+        if self._partial.value < _PARTIAL_CERTAIN:
+            return ""
         reason = self._suspicious_in_part()
         return f"{reason} and stays there" if reason else ""
 
@@ -254,6 +257,7 @@ class CollapseDetector:
             return False
         base = self.memory.level(_QUALITY, settings.baseline)
         rubbish = parts.quality <= (1.0 - settings.diverged_drop) * base
+        self._worse = parts.quality <= (1.0 - settings.suspect_drop) * base
         diverse = parts.diversity >= settings.diverged_diversity
         counts["rubbish"] = counts["rubbish"] + 1 if rubbish and diverse else 0
         return counts["rubbish"] >= 2
@@ -295,8 +299,7 @@ class CollapseDetector:
         if not self.armed:
             return None
         best = memory.best_distance
-        fallen = bool(memory.drops) and memory.drops[-1] >= self.settings.suspect_drop
-        far = best is not None and distance > self.settings.diverged_ratio * best and fallen
+        far = best is not None and distance > self.settings.diverged_ratio * best and self._worse
         counts["far"] = counts["far"] + 1 if far else 0
         if before.state in ("healthy", "recovered"):
             memory.best_distance = distance if best is None else min(best, distance)
@@ -393,6 +396,7 @@ class CollapseDetector:
             "fall": asdict(self._fall),
             "partial": asdict(self._partial),
             "counts": dict(self._counts),
+            "worse": self._worse,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -401,4 +405,4 @@ class CollapseDetector:
         self.memory = Memory.from_dict(state["memory"])
         self.verdict, self.probes = Verdict.from_dict(state["verdict"]), state["probes"]
         self._fall, self._partial = FallSum(**state["fall"]), FallSum(**state["partial"])
-        self._counts = dict(state["counts"])
+        self._counts, self._worse = dict(state["counts"]), state["worse"]

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+#: Settings that are no shares.
+_UNBOUNDED = ("onset_kappa", "steep_sum", "diverged_ratio")
+
 
 @dataclass(frozen=True)
 class DetectorSettings:
@@ -23,9 +26,10 @@ class DetectorSettings:
         suspect_drop: a fall of the score that makes a suspicion, where it is also significant.
         suspect_z: how many standard deviations of its noise the score must have fallen by, below 0.
         full_drop: a fall that is a collapse when two successive probes show it.
-        steep_drop: a smaller fall that is a collapse too when two successive probes show it, where
-            it is beyond ``steep_z``.
-        steep_z: see ``steep_drop``.
+        steep_sum: a smaller fall is a collapse too when two successive probes show
+            ``suspect_drop``, both beyond ``steep_z``, and the sum that dates the onset, of falls of
+            the log score beyond ``onset_kappa``, has come to this.
+        steep_z: see ``steep_sum``.
         sudden_drop: a fall that is a collapse at once, where both diversity and coverage fell by
             ``sudden_part`` and a second draw confirms it.
         sudden_part: see ``sudden_drop``.
@@ -47,7 +51,7 @@ class DetectorSettings:
             many kinds.
         diverged_diversity: see ``diverged_drop``; share of the real diversity.
         diverged_ratio: a Frechet distance this many times the best one, twice, is a divergence
-            where the score is down by ``suspect_drop`` as well.
+            where the precision is down by ``suspect_drop`` as well.
         never_probes: probes after which a generator that never armed is reported, or
         never_share: after this share of the planned probes, whichever is later.
         never_gain: unless its Frechet distance still fell by this share lately.
@@ -72,8 +76,8 @@ class DetectorSettings:
     suspect_drop: float = 0.25
     suspect_z: float = -4.0
     full_drop: float = 0.50
-    steep_drop: float = 0.35
-    steep_z: float = -8.0
+    steep_sum: float = 0.6
+    steep_z: float = -6.0
     sudden_drop: float = 0.75
     sudden_part: float = 0.30
     duplicates: float = 0.5
@@ -118,7 +122,7 @@ class DetectorSettings:
                 raise self._refusal(field.name, "be at least 1", value)
             elif not count and not value > 0:
                 raise self._refusal(field.name, "lie above 0", value)
-            elif field.name not in ("onset_kappa", "diverged_ratio") and not count and value > 1:
+            elif field.name not in _UNBOUNDED and not count and value > 1:
                 raise self._refusal(field.name, "be at most 1", value)
         for small, large in (
             ("healthy_drop", "suspect_drop"),

@@ -12,7 +12,7 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
-from callbacks.retention import is_frechet
+from callbacks.retention import Retention
 from experiments.report_page import formatting
 from experiments.report_page.curves import images_axis
 from experiments.report_page.health import panels
@@ -157,8 +157,7 @@ def _best(run: Run) -> Best | None:
     if checkpoint is None or judgement is None or not checkpoint.scores:
         return None
     names = list(checkpoint.scores)
-    # The rule of callbacks/retention.py: the first Frechet distance ranks, unless told otherwise.
-    name = next((n for n in names if is_frechet(n)), names[0])
+    name = Retention().score_name({"scores": checkpoint.scores}) or names[0]
     floor = judgement.floor.get(name)
     return Best(name, checkpoint.scores[name], floor, checkpoint.images_seen)
 

@@ -21,11 +21,14 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short")
-def test_a_recording_is_read_again_and_draws_what_the_module_drew(tmp_path: Path) -> None:
+def test_a_recording_is_read_again_and_draws_what_the_module_drew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = Run("ring", "r1", "healthy", 4)
     arrays = recorded(run, tmp_path)
     assert len(arrays["states"]) == 4 and not arrays["broken"]
     assert arrays["images_seen"].tolist() == [640, 1280, 1920, 2560]
+    monkeypatch.setattr(recording, "_train", None)
     stream = Stream(run, recorded(run, tmp_path))
     assert stream.heavy == [1, 3] and len(stream) == 4
     module, _ = build(run)

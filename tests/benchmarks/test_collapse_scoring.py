@@ -7,18 +7,18 @@ import pytest
 from benchmarks.collapse.cases import Case
 from benchmarks.collapse.judging import Alarm, Outcome
 from benchmarks.collapse.scoring import (
-    clopper_pearson,
     detected,
     false_alarms,
     flagged_in_time,
     grey_alarms,
     in_time,
+    loss_of_detection,
     onset_error,
-    quantile,
     recovered,
     regret,
     score,
 )
+from benchmarks.collapse.shares import clopper_pearson, quantile
 from benchmarks.collapse.tracks import Track
 
 LETTERS = {"e": "early", "h": "healthy", "g": "grey", "c": "collapsed"}
@@ -83,6 +83,17 @@ def test_regret_is_relative_to_the_best_before_the_fall() -> None:
     assert regret(outcome(truth), lambda _: 4) == pytest.approx(0.25)
     assert regret(outcome(truth), lambda _: 7) == math.inf
     assert regret(outcome(truth), lambda _: None) is None
+
+
+def test_loss_of_detection_is_against_the_choice_with_the_true_onset() -> None:
+    truth = case("hhhhhccccc", onset=5, independent={0: 4.0, 2: 2.0, 4: 2.5})
+    found = outcome(truth, alarm(6, 5, chosen=0))
+    found.told = 4
+    assert loss_of_detection(found) == pytest.approx(0.6)
+    found.alarms[0] = alarm(6, 5, chosen=7)
+    assert loss_of_detection(found) == math.inf
+    found.told = None
+    assert loss_of_detection(found) is None
 
 
 def test_a_recovery_was_called_ended_and_gave_no_checkpoint() -> None:

@@ -86,3 +86,14 @@ def test_bad_rule_is_refused(options: dict[str, Any], message: str) -> None:
         Retention(**options)
     if "monitor" in options:
         assert Retention(monitor="loss", mode="min").score(row(0, loss=2.0)) == 2.0
+
+
+def test_points_in_the_plane_are_ranked_by_coverage() -> None:
+    """Two moments of a mixture say nothing of its modes; in any other space the distance ranks."""
+    plane = {"fd_identity@2k": 0.1, "coverage_identity@2k": 0.9}
+    images = {"fd_cls_x@2k": 0.1, "coverage_cls_x@2k": 0.9}
+    assert Retention().score_name({"scores": plane}) == "coverage_identity@2k"
+    assert Retention().score({"scores": plane}) == -0.9
+    assert Retention().score_name({"scores": images}) == "fd_cls_x@2k"
+    assert Retention().score_name({"scores": {"fd_identity@2k": 0.1}}) == "fd_identity@2k"
+    assert Retention(monitor="fd_identity@2k").score({"scores": plane}) == 0.1

@@ -398,8 +398,8 @@ def test_a_run_that_nobody_watched_says_how_to_switch_it_on(tmp_path: Path, caps
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda lines: lines.insert(2, "{oops"), "line 3 of .*must be a JSON object of one moment"),
-        (lambda lines: lines.insert(1, "[]"), "line 2 of .*must be a JSON object of one moment"),
+        (lambda lines: lines.insert(2, "{oops"), "line 3 of .*must be JSON with images_seen"),
+        (lambda lines: lines.insert(1, "[]"), "line 2 of .*must be JSON with images_seen"),
         (
             lambda lines: lines.__setitem__(3, lines[3].replace('"verdict"', '"word"')),
             "line 4 of evaluations.jsonl must be a row of the collapse monitor, got no 'verdict'",

@@ -82,7 +82,10 @@ def test_same_fall_within_its_noise_is_none():
 
 
 def test_slow_fall_by_a_quarter_is_a_collapse_after_five_of_six_probes():
-    verdicts = feed([*RISING[:3], *[0.7, 0.69, 0.71, 0.7, 0.7] * 3, *[0.5] * 6])
+    stream = [*RISING[:3], *[0.7, 0.69, 0.71, 0.7, 0.7] * 3, *[0.5] * 6]
+    verdicts = feed(stream, settings=DetectorSettings(steep_sum=9.0))
+    # With the sum, which counts ln(0.7 / 0.5) - 0.15 a probe, one probe earlier.
+    assert states(feed(stream))[-6:] == ["suspect"] * 3 + ["collapsed"] * 3
     assert states(verdicts)[-6:] == ["suspect"] * 4 + ["collapsed"] * 2
     assert verdicts[-2].onset_probe == 18
 
@@ -145,14 +148,14 @@ def test_rising_distance_turns_a_suspicion_into_a_collapse():
     assert "Frechet distance rises" in verdict.reason
 
 
-def test_distance_five_times_its_best_twice_is_a_divergence_where_the_score_fell_too():
-    detector = CollapseDetector(band(), DetectorSettings(suspect_z=-99.0))
+def test_distance_five_times_its_best_twice_is_a_divergence_where_the_quality_fell_too():
+    detector = CollapseDetector(band())
     feed(RISING, detector)
     assert detector.evaluated(1_500, {"fd_x@2k": 1.0}) is None
     # In two dimensions the distance of healthy runs wanders that far.
     assert detector.evaluated(1_500, {"fd_x@2k": 5.1}) is None
     assert detector.evaluated(1_500, {"fd_x@2k": 5.1}) is None
-    feed([0.5], detector)
+    feed([{"score": 0.7, "quality": 0.6}], detector)
     assert detector.evaluated(1_500, {"fd_x@2k": 5.1}) is None
     assert detector.evaluated(1_500, {"fd_x@2k": 5.1}).state == "diverged"
 
@@ -272,7 +275,7 @@ def test_class_that_was_never_learned_is_not_dead():
 def test_thresholds_move_the_verdict():
     stream = [*RISING, 0.34, 0.34]
     assert feed(stream)[-1].state == "collapsed"
-    mild = DetectorSettings(full_drop=0.7, steep_drop=0.7, sudden_drop=0.9)
+    mild = DetectorSettings(full_drop=0.7, steep_sum=9.0, sudden_drop=0.9)
     assert feed(stream, settings=mild)[-1].state == "suspect"
 
 
