@@ -85,7 +85,7 @@ def test_cuda_without_a_gpu_is_refused(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.slow
 def test_every_variant_trains_compiled_as_it_does_plain() -> None:
-    words = [sys.executable, "-m", "benchmarks.smoke"]
+    words = [sys.executable, "-m", "benchmarks.smoke", *TINY, "--precision", "32-true"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert last_line(done.stdout)["failed"] == []
