@@ -24,8 +24,10 @@ class RngState(Callback):
     """Save the random states of torch, CUDA, NumPy and Python per rank, and restore them.
 
     Args:
-        seed: with another number of ranks than the checkpoint has states for, each rank draws anew
-            from (seed, rank, images_seen): the run goes on, but is not bit-equal any more.
+        seed: a new run's ranks but the first draw from (seed, rank), since the trainer has seeded
+            them all alike. With another number of ranks than the checkpoint has states for, each
+            draws anew from (seed, rank, images_seen): the run goes on, but is not bit-equal any
+            more.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -47,10 +49,12 @@ class RngState(Callback):
         self._resumed = True
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Put the states back, or reseed when there are none for this number of ranks."""
+        """Put the states back, or reseed where there are none for this rank."""
         states, resumed = self._restored, self._resumed
         self._restored, self._resumed = None, False
         if not resumed:
+            if trainer.global_rank:
+                reseed(self.seed, trainer.global_rank, images_seen=0)
             return
         if states is not None and len(states) == trainer.world_size:
             restore(states[trainer.global_rank], trainer.strategy.root_device)

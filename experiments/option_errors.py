@@ -252,7 +252,9 @@ def _kind(part: Any) -> str:
 def _base(hint: Any) -> type:
     """The class that a setting's value must be of."""
     parts = [hint, *(part for inner in get_args(hint) for part in (inner, *get_args(inner)))]
-    return next((p for p in parts if isinstance(p, type) and p is not NoneType), object)
+    # On Python 3.10, list[int] is an instance of type too.
+    classes = (p for p in parts if isinstance(p, type) and get_origin(p) is None)
+    return next((p for p in classes if p is not NoneType), object)
 
 
 def _class_paths(hint: Any) -> list[str]:

@@ -2,10 +2,12 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -17,13 +19,14 @@ TINY = ["--batch", "4", "--samples", "20"]
 
 
 @pytest.fixture(autouse=True)
-def loggers_as_they_were() -> Iterator[None]:
-    """A benchmark quiets the loggers of its process, which here is that of all tests."""
+def process_as_it_was() -> Iterator[None]:
+    """A benchmark quiets loggers, and leaves a seed in the environment that ranks would inherit."""
     names = ("callbacks", "datamodules", "gan_modules", "experiments")
     kept = [
         (log, log.level, log.propagate, log.handlers[:]) for log in map(logging.getLogger, names)
     ]
-    yield
+    with mock.patch.dict(os.environ):
+        yield
     for log, level, propagate, handlers in kept:
         log.level, log.propagate, log.handlers = level, propagate, handlers
 
@@ -82,7 +85,7 @@ def test_cuda_without_a_gpu_is_refused(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.slow
 def test_every_variant_trains_compiled_as_it_does_plain() -> None:
-    words = [sys.executable, "-m", "benchmarks.smoke"]
+    words = [sys.executable, "-m", "benchmarks.smoke", *TINY, "--precision", "32-true"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert last_line(done.stdout)["failed"] == []

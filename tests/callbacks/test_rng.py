@@ -48,6 +48,23 @@ def resume(checkpoint: dict[str, Any], trainer: Trainer, images_seen: int = 0) -
     callback.on_train_start(trainer, module)
 
 
+def begin(trainer: Trainer) -> None:
+    callback: Any = RngState(seed=7)
+    # To build a module would draw from the generators.
+    callback.on_train_start(trainer, None)
+
+
+def test_ranks_of_a_new_run_differ_although_the_trainer_seeds_them_alike() -> None:
+    drawn = []
+    for rank in (0, 1, 2):
+        reseed(7, 0, 0)
+        begin(Trainer(3, rank))
+        drawn.append(draws())
+    assert all(a != b for a, b in zip(drawn[0] + drawn[1], drawn[1] + drawn[2], strict=True))
+    reseed(7, 0, 0)
+    assert draws() == drawn[0], "the first rank is that of a run of one process"
+
+
 def test_states_survive_a_checkpoint_file_without_pickled_code(tmp_path: Path) -> None:
     draws()
     checkpoint: dict[str, Any] = {"state_dict": {}}
