@@ -65,8 +65,9 @@ def draw_finding(finding: Finding, train: ReferenceSet, title: str) -> Figure:
                 f"{verdict.copies.threshold:.3g} of a training image, "
                 f"{100 * verdict.copies.null:.1f} % of held-out images do"
             )
-            legend += " and the share of held-out images that lie as close; in red, what is as near "
-            legend += "as the nearest held-out ones"
+            legend += (
+                " and the share of held-out images that lie as close; red: within the threshold"
+            )
         axes.text(_GAP, _TITLE - 24, heading, fontsize=10)
         axes.text(_GAP, _TITLE - 8, legend, fontsize=7.5, color="0.35")
         top += height

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.collapse.injections import CONTROLS, INJECTIONS, Injection
+from benchmarks.collapse.injections import Injection
 from benchmarks.collapse.labels import Label, Labels, label
-from benchmarks.collapse.plan import HEALTHY, KINDS, Run
-from benchmarks.collapse.probing import Bench, track_of
-from benchmarks.collapse.streams import Stream
+from benchmarks.collapse.plan import KINDS, Run
 from benchmarks.collapse.tracks import Track
-from benchmarks.collapse.translation_injections import TRANSLATION_INJECTIONS
 
 Truth = Literal[
     "healthy", "full", "partial", "diverged", "recover", "classes", "input", "bad", "unclear"
 ]
 
-#: Probes of a stream that are spoilt, at most.
-_SPOILT = 24
-#: Probes before and after the beginning where spaces are compared.
-_COMPARED_BEFORE, _COMPARED_AFTER = 16, 4
 #: A run whose level never passed the first share has never learned; above the second it has.
 NEVER_BELOW, LEARNED_ABOVE = 0.15, 0.30
 
@@ -68,97 +59,6 @@ class Case:
     def injected(self) -> bool:
         """Whether the collapse was put in, and not trained."""
         return bool(self.track.injection)
-
-
-@dataclass(frozen=True)
-class Task:
-    """What one worker does: a run, in one space, with some injections.
-
-    Attributes:
-        run: to train.
-        folder: of the cache.
-        seeds: of the suite: decides which injections this run gets.
-        space: name of the feature space; another one than auto gives a few probes around the
-            injections only.
-        tuning: leave out injections that are held out.
-    """
-
-    run: Run
-    folder: Path
-    seeds: tuple[int, ...]
-    space: str = "auto"
-    tuning: bool = False
-
-
-def injections_of(run: Run, seeds: tuple[int, ...], tuning: bool) -> list[Injection]:
-    """The injections of a run: over the seeds of a suite each gets its turn twice.
-
-    Args:
-        run: others than healthy ones have none.
-        seeds: of the suite.
-        tuning: leave out what is held out.
-    """
-    if run.ending != "healthy":
-        return []
-    fitting = [one for one in (*INJECTIONS, *TRANSLATION_INJECTIONS) if run.kind in one.kinds]
-    turns = max(1, len(seeds) // 2)
-    place = seeds.index(run.seed) + list(HEALTHY).index(run.family)
-    mine = [one for number, one in enumerate(fitting) if (number + place) % turns == 0]
-    return [one for one in mine if not (tuning and one.held_out)]
-
-
-@lru_cache(maxsize=8)
-def bench_of(kind: str, space: str, folder: Path, samples: int, evaluations: bool = True) -> Bench:
-    """One bench per process, kind and space; see :class:`Bench`."""
-    return replace(Bench.of(kind, space, folder, samples), evaluations=evaluations)
-
-
-def cases_of(task: Task) -> list[Case]:
-    """All cases of a run: itself, its injections and its controls."""
-    run, folder = task.run, task.folder
-    bench = bench_of(run.kind, "auto", folder, 256)
-    stream = Stream.of(run, folder)
-    base = track_of(bench, stream, folder)
-    truth = label(base.levels)
-    found = [plain_case(run, base, truth)]
-    starts = beginning(run, truth)
-    if run.ending != "healthy" or starts is None:
-        return found
-    if task.space != "auto":
-        return compared_cases(task, stream, base, truth, starts)
-    for injection in injections_of(run, task.seeds, task.tuning):
-        last = min(starts + _SPOILT, len(base))
-        part = track_of(bench, stream, folder, injection, starts, (starts, last))
-        found.append(injected_case(run, base, part, truth, injection, starts))
-    return found + controls_of(task, bench, stream, base, truth, starts)
-
-
-def compared_cases(
-    task: Task, stream: Stream, base: Track, truth: Labels, starts: int
-) -> list[Case]:
-    """The cases of a run in another space: a few probes around the injection, no evaluations."""
-    run, folder = task.run, task.folder
-    bench = bench_of(run.kind, task.space, folder, 256, evaluations=False)
-    first, last = starts - _COMPARED_BEFORE, starts + _COMPARED_AFTER
-    own = track_of(bench, stream, folder, probes=(first, last))
-    plain = Case(own, truth.labels[first:last], "healthy", held_out=run.held_out)
-    found = [replace(plain, truth=plain_case(run, base, truth).truth)]
-    for injection in injections_of(run, task.seeds, task.tuning):
-        part = track_of(bench, stream, folder, injection, starts, (starts, last))
-        whole = injected_case(run, base, part, truth, injection, starts)
-        before = own.cut(0, starts - first)
-        track = spliced(before, part, starts - first, own.images_seen)
-        found.append(
-            replace(
-                whole,
-                track=track,
-                labels=whole.labels[first:],
-                onset=None if whole.onset is None else whole.onset - first,
-                begins=None if whole.begins is None else whole.begins - first,
-                ends=None if whole.ends is None else whole.ends - first,
-            )
-        )
-    return found
 
 
 def plain_case(run: Run, base: Track, truth: Labels) -> Case:
@@ -258,30 +158,6 @@ def spliced(base: Track, part: Track, begins: int, moments: list[int] | None = N
         independent={p: s for p, s in base.independent.items() if p < begins},
         **joined,
     )
-
-
-def controls_of(
-    task: Task, bench: Bench, stream: Stream, base: Track, truth: Labels, begins: int
-) -> list[Case]:
-    """What must not be taken for a collapse, on a third of the runs each."""
-    run, folder = task.run, task.folder
-    if run.kind not in ("ring", "grid", "digits"):
-        return []
-    found = []
-    turn = run.seed % 3
-    if turn < len(CONTROLS):
-        control = CONTROLS[turn]
-        part = track_of(bench, stream, folder, control, begins, (begins, len(base)))
-        found.append(injected_case(run, base, part, truth, control, begins))
-    if turn == 2:
-        half = bench_of(run.kind, "auto", folder, 128)
-        track = track_of(half, stream, folder)
-        found.append(replace(plain_case(run, track, truth), control="half the samples"))
-        found.append(shocked_case(run, base, truth, begins))
-    if run.family == "r1" and turn == 1:
-        averaged = track_of(bench, stream, folder, average=True)
-        found.append(replace(plain_case(run, averaged, label(averaged.levels)), control="average"))
-    return found
 
 
 def shocked_case(run: Run, base: Track, truth: Labels, begins: int) -> Case:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.collapse import tables
-from benchmarks.collapse.cases import Case, Task, cases_of
+from benchmarks.collapse.cases import Case
 from benchmarks.collapse.judging import play
 from benchmarks.collapse.plan import Run
 from benchmarks.collapse.scoring import false_alarms, score
+from benchmarks.collapse.tasks import Task, cases_of
 from benchmarks.collapse.tracks import Track
 
 FIXTURE = Path(__file__).with_name("smoke.json.gz")

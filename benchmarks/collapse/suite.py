@@ -9,12 +9,13 @@ from typing import Any
 
 from benchmarks.collapse import tables
 from benchmarks.collapse.baselines import BASELINES
-from benchmarks.collapse.cases import Case, Task, cases_of
+from benchmarks.collapse.cases import Case
 from benchmarks.collapse.judging import ABLATIONS, Outcome, play
 from benchmarks.collapse.oracle import oracle_of
 from benchmarks.collapse.plan import CALIBRATION_SEEDS, Run, planned_runs
 from benchmarks.collapse.pool import shared_out
 from benchmarks.collapse.scoring import score
+from benchmarks.collapse.tasks import Task, cases_of
 
 _SPACES = ("cls", "rand_vgg", "efflite0")
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-#: Noise of a score whose own was not measured, as a share of it.
-_NOISE = 0.02
+#: Two standard deviations of a score of one or two thousand samples that were not measured, as a
+#: share of it.
+_NOISE = 0.08
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,11 @@ def _ranked(ranking: Sequence[Row], retention: Retention, words: str) -> dict[st
     limit = strictly(ranking[0], retention)[0] + _noise(ranking[0], retention)
     # Only those that retention keeps may win a draw: so the winner is always still there.
     level = [row for row in ranking[: retention.top] if strictly(row, retention)[0] <= limit]
-    chosen = max(level, key=lambda row: (_coverage(row), row["images_seen"]))
+    # Where coverage itself ranks, it cannot decide a draw of coverages.
+    by_coverage = (name or "").startswith("coverage_")
+    chosen = max(
+        level, key=lambda row: (0.0 if by_coverage else _coverage(row), row["images_seen"])
+    )
     judged = {}
     for rank, row in enumerate(ranking, start=1):
         place = f"{best} {name}{of}" if rank == 1 else f"number {rank}{of} by {name}"

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from benchmarks.collapse import plan, recording
-from benchmarks.collapse.cases import injections_of, spliced
+from benchmarks.collapse.cases import spliced
 from benchmarks.collapse.games import build
 from benchmarks.collapse.plan import HEALTHY, KINDS, Kind, Run, planned_runs, spoiling
 from benchmarks.collapse.recording import load_vector, recorded, state_vector
 from benchmarks.collapse.streams import Stream
+from benchmarks.collapse.tasks import injections_of
 from benchmarks.collapse.tracks import Track, without_words
 
 

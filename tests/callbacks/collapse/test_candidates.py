@@ -109,12 +109,12 @@ def test_of_equals_within_noise_the_one_with_more_coverage_is_chosen_then_the_la
         return [row(10, 10.0, **{"coverage_x": 0.8}), row(20, second, **more)]
 
     better = {"coverage_x": 0.9}
-    assert chosen(rows(10.19, **better), Health("healthy")) == "20"
-    assert chosen(rows(10.21, **better), Health("healthy")) == "10"
-    assert chosen(rows(10.19, **{"coverage_x": 0.7}), Health("healthy")) == "10"
-    assert chosen(rows(10.19, **{"coverage_x": 0.8}), Health("healthy")) == "20"
+    assert chosen(rows(10.79, **better), Health("healthy")) == "20"
+    assert chosen(rows(10.81, **better), Health("healthy")) == "10"
+    assert chosen(rows(10.79, **{"coverage_x": 0.7}), Health("healthy")) == "10"
+    assert chosen(rows(10.79, **{"coverage_x": 0.8}), Health("healthy")) == "20"
     assert chosen(rows(10.0, **{"coverage_x": 0.8}), Health("healthy")) == "20"
-    found = whys(rows(10.19, **better), Health("healthy"))
+    found = whys(rows(10.79, **better), Health("healthy"))
     assert found["20"] == f"healthy, {FD} within noise of the lowest of 2, with more coverage"
     assert found["10"] == f"healthy, lowest {FD} of 2, within noise of the chosen one"
 
@@ -181,3 +181,15 @@ def test_why_there_is_none_is_told() -> None:
     assert why_none(late, fallen(2000)) == (
         "the first healthy checkpoint is of 2,000 images, the fall began at 2,000"
     )
+
+
+def test_where_coverage_ranks_a_draw_goes_to_the_later_one() -> None:
+    def rows(second: float) -> list[dict[str, Any]]:
+        plane = {"fd_identity@2k": 1.0}
+        return [
+            {**row(10, 1.0), "scores": {**plane, "coverage_identity@2k": 0.60}},
+            {**row(20, 1.0), "scores": {**plane, "coverage_identity@2k": second}},
+        ]
+
+    assert chosen(rows(0.56), Health("healthy")) == "20"
+    assert chosen(rows(0.54), Health("healthy")) == "10"
