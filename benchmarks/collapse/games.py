@@ -53,9 +53,9 @@ def build(run: Run) -> tuple[Game, pl.LightningDataModule]:
     Args:
         run: whose seed decides weights and order.
     """
-    torch.manual_seed(run.seed)
+    torch.manual_seed(run.training_seed)
     if run.kind == "inverted":
-        return TranslationGame(_DIGIT), DigitPairs(KINDS[run.kind].batch, run.seed)
+        return TranslationGame(_DIGIT), DigitPairs(KINDS[run.kind].batch, run.training_seed)
     recipe = run.recipe
     generator, discriminator = networks(run.kind)
     if recipe.spectral:
@@ -76,7 +76,7 @@ def build(run: Run) -> tuple[Game, pl.LightningDataModule]:
         betas=recipe.betas,
         ema_half_life_images=_EMA_PROBES * images,
     )
-    return module, data_of(run.kind, run.seed)
+    return module, data_of(run.kind, run.training_seed)
 
 
 def networks(kind: str) -> tuple[nn.Module, nn.Module]:

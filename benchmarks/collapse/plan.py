@@ -138,6 +138,11 @@ class Run:
         return f"{self.kind}-{self.family}-{self.ending}-{self.seed}"
 
     @property
+    def training_seed(self) -> int:
+        """Of weights, order and noise: a turning run does not begin as its healthy sibling does."""
+        return self.seed + (1000 if self.ending == "turning" else 0)
+
+    @property
     def held_out(self) -> bool:
         """Whether nobody may tune on it."""
         return self.seed not in CALIBRATION_SEEDS or self.family in HELD_OUT_FAMILIES
@@ -186,16 +191,16 @@ def steps_of(run: Run) -> int:
 def planned_runs(seeds: tuple[int, ...]) -> list[Run]:
     """All runs of the full suite with these seeds, the long ones first."""
     runs = [Run("mnist", "r1", "healthy", seed) for seed in seeds[:2]]
-    runs += [Run("mnist", "r1", "turning", seed) for seed in seeds[:4]]
+    runs += [Run("mnist", "r1", "turning", seed) for seed in seeds[:2]]
     for kind in ("grid", "digits", "ring"):
         for family in HEALTHY:
-            half = kind == "grid" and family == "wgan_gp"
-            runs += [Run(kind, family, "healthy", seed) for seed in seeds[: 3 if half else None]]
-            runs += [Run(kind, family, "turning", seed) for seed in seeds[: 2 if half else 4]]
+            few = kind == "grid" and family == "wgan_gp"
+            runs += [Run(kind, family, "healthy", seed) for seed in seeds[: 3 if few else None]]
+            runs += [Run(kind, family, "turning", seed) for seed in seeds[: 2 if few else 3]]
     for kind in ("labelled", "inverted"):
         runs += [Run(kind, "r1", "healthy", seed) for seed in seeds[:3]]
-        runs += [Run(kind, "r1", "turning", seed) for seed in seeds[:3]]
-    for kind in ("ring", "digits"):
+        runs += [Run(kind, "r1", "turning", seed) for seed in seeds[:2]]
+    for kind in ("digits", "ring"):
         for family in BAD:
-            runs += [Run(kind, family, "bad", seed) for seed in seeds[:3]]
+            runs += [Run(kind, family, "bad", seed) for seed in seeds[:2]]
     return runs

@@ -99,6 +99,7 @@ def recording_key(run: Run) -> dict[str, Any]:
     """All that decides about a recording, as JSON gives it back."""
     key = {
         "run": run.name,
+        "seed": run.training_seed,
         "kind": asdict(KINDS[run.kind]),
         "recipe": asdict(run.recipe),
         "spoiling": asdict(found) if (found := spoiling(run)) else None,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.collapse import plan, recording
+from benchmarks.collapse import games, plan, recording
 from benchmarks.collapse.cases import spliced
 from benchmarks.collapse.games import build
 from benchmarks.collapse.plan import HEALTHY, KINDS, Kind, Run, planned_runs, spoiling
@@ -41,14 +41,20 @@ def test_a_recording_is_read_again_and_draws_what_the_module_drew(
 
 
 @pytest.mark.usefixtures("short")
-def test_a_turning_run_is_the_healthy_one_until_it_is_spoilt(tmp_path: Path) -> None:
+def test_a_turning_run_is_spoilt_at_its_step_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     turning = Run("ring", "r1", "turning", 4)
     turn = spoiling(turning)
     assert turn is not None and turn.step % 10 == 5
-    both = [recorded(Run("ring", "r1", e, 4), tmp_path)["states"] for e in ("healthy", "turning")]
+    spoilt = recorded(turning, tmp_path / "spoilt")["states"]
+    # The same run with a hand that changes nothing.
+    monkeypatch.setattr(games.Spoil, "on_train_batch_start", lambda *args: None)
+    kept = recorded(turning, tmp_path / "kept")["states"]
     before = turn.step // 10
-    assert (both[0][:before] == both[1][:before]).all()
-    assert (both[0][before] != both[1][before]).any()
+    assert (spoilt[:before] == kept[:before]).all()
+    assert (spoilt[before] != kept[before]).any()
+    assert turning.training_seed != Run("ring", "r1", "healthy", 4).training_seed
 
 
 def test_state_vectors_hold_buffers_too() -> None:
