@@ -29,6 +29,8 @@ bench: $(INSTALLED)  ## each prints one JSON object as its last line
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.ddp
 	$(BIN)/python -m benchmarks.evaluation
+	$(BIN)/python -m benchmarks.memorization
+	$(BIN)/python -m benchmarks.collapse --suite smoke
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from callbacks.durable import whole_lines, write_atomically
+from callbacks.collapse.health import Health
+from callbacks.durable import TEMPORARY_PATTERN, whole_lines, write_atomically
+from callbacks.retention import Retention
 
 if TYPE_CHECKING:
     from callbacks.run_folder import RunFolder
@@ -28,6 +31,32 @@ def living(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             held = [old for old in held if old["images_seen"] <= row["images_seen"]]
         held.append(row)
     return held
+
+
+def rewind(run: RunFolder, images_seen: int, keep: Retention | None) -> None:
+    """See :meth:`RunFolder.rewind`."""
+    if any(row["images_seen"] > images_seen for row in run.read_index()["checkpoints"]):
+        run.drop_after(images_seen, keep)
+    rows = run.read_history()
+    # What came before a rollback belongs to a branch that was left, and stays as it was.
+    lines = whole_lines(run.evaluations_path)
+    since = max((n for n, row in enumerate(rows) if is_rollback(row)), default=-1)
+    kept = [
+        line
+        for n, (line, row) in enumerate(zip(lines, rows, strict=True))
+        if n <= since or row["images_seen"] <= images_seen
+    ]
+    _rewrite(run.evaluations_path, kept)
+    run.rewind_health(Health.of_history(run.read_history()), keep)
+    header, *numbers = whole_lines(run.metrics_path) or [""]
+    early = [row for row in numbers if float(row.split(",", 1)[0]) <= images_seen]
+    _rewrite(run.metrics_path, [header, *early] if header else [])
+    for key in run.media_keys():
+        for moment, file in run.media_files(key):
+            if moment > images_seen:
+                file.unlink()
+    for leftover in run.media_path.rglob(TEMPORARY_PATTERN):
+        leftover.unlink()
 
 
 def leave_branch(run: RunFolder, images_seen: int, number: int) -> None:
@@ -58,6 +87,12 @@ def leave_branch(run: RunFolder, images_seen: int, number: int) -> None:
                 file.replace(target)
 
 
-def _write(path: Any, lines: Sequence[str]) -> None:
+def _rewrite(path: Path, lines: Sequence[str]) -> None:
+    data = "".join(f"{line}\n" for line in lines).encode()
+    if path.exists() and path.read_bytes() != data:
+        write_atomically(path, data)
+
+
+def _write(path: Path, lines: Sequence[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, "".join(f"{line}\n" for line in lines).encode())

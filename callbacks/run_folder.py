@@ -26,12 +26,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from callbacks import run_branches
 from callbacks.checkpoint_index import CheckpointFolder, now
-from callbacks.collapse.health import Health
 from callbacks.collapse.records import MonitorRow, ProbeRow, VerdictRow
-from callbacks.durable import TEMPORARY_PATTERN, append_line, whole_lines, write_atomically
+from callbacks.durable import append_line, whole_lines, write_atomically
 from callbacks.retention import Retention
-from callbacks.run_branches import is_rollback, living
 from callbacks.run_records import EvaluationRow, RunRecord
 
 AXES = ("images_seen", "generator_steps", "discriminator_steps", "round", "wall_s")
@@ -280,7 +279,7 @@ class RunFolder(CheckpointFolder):
         Raises:
             ValueError: a line in the middle is damaged.
         """
-        rows = living(self.read_history())
+        rows = run_branches.living(self.read_history())
         return [cast(EvaluationRow, row) for row in rows if "kind" not in row]
 
     def read_probes(self) -> list[ProbeRow]:
@@ -370,28 +369,7 @@ class RunFolder(CheckpointFolder):
             ValueError: the index is damaged.
             StorageError: the disk refused.
         """
-        if any(row["images_seen"] > images_seen for row in self.read_index()["checkpoints"]):
-            self.drop_after(images_seen, keep)
-        rows = self.read_history()
-        # What came before a rollback belongs to a branch that was left, and stays as it was.
-        lines = whole_lines(self.evaluations_path)
-        since = max((n for n, row in enumerate(rows) if is_rollback(row)), default=-1)
-        kept = [
-            line
-            for n, (line, row) in enumerate(zip(lines, rows, strict=True))
-            if n <= since or row["images_seen"] <= images_seen
-        ]
-        _rewrite(self.evaluations_path, kept)
-        self.rewind_health(Health.of_history(self.read_history()), keep)
-        header, *numbers = whole_lines(self.metrics_path) or [""]
-        early = [row for row in numbers if float(row.split(",", 1)[0]) <= images_seen]
-        _rewrite(self.metrics_path, [header, *early] if header else [])
-        for key in self.media_keys():
-            for moment, file in self.media_files(key):
-                if moment > images_seen:
-                    file.unlink()
-        for leftover in self.media_path.rglob(TEMPORARY_PATTERN):
-            leftover.unlink()
+        run_branches.rewind(self, images_seen, keep)
 
 
 def finite_or_none(scores: Mapping[str, float | None]) -> dict[str, float | None]:
@@ -400,9 +378,3 @@ def finite_or_none(scores: Mapping[str, float | None]) -> dict[str, float | None
         name: float(value) if value is not None and math.isfinite(value) else None
         for name, value in scores.items()
     }
-
-
-def _rewrite(path: Path, lines: list[str]) -> None:
-    data = "".join(f"{line}\n" for line in lines).encode()
-    if path.exists() and path.read_bytes() != data:
-        write_atomically(path, data)

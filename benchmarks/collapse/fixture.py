@@ -41,9 +41,8 @@ def write(folder: Path, workers: int) -> tuple[dict[str, Any], str]:
     """
     cases = []
     for run, wanted in _KEPT:
-        for case in cases_of(Task(run, folder, (_SEED, _SEED + 1))):
-            name = case.track.injection.split("@")[0]
-            if not case.control and (not name or name in wanted):
+        for case in cases_of(Task(run, folder, (_SEED, _SEED + 1), only=wanted or ("none",))):
+            if not case.control:
                 cases.append(case)
     text = json.dumps([_plain(case) for case in cases], separators=(",", ":"))
     FIXTURE.write_bytes(gzip.compress(text.encode(), 9, mtime=0))

@@ -39,6 +39,7 @@ class Task:
         space: name of the feature space; another one than auto gives a few probes around the
             injections only.
         tuning: leave out injections that are held out.
+        only: families of the injections that are made; empty makes all whose turn it is.
     """
 
     run: Run
@@ -46,6 +47,7 @@ class Task:
     seeds: tuple[int, ...]
     space: str = "auto"
     tuning: bool = False
+    only: tuple[str, ...] = ()
 
 
 def injections_of(run: Run, seeds: tuple[int, ...], tuning: bool) -> list[Injection]:
@@ -85,6 +87,8 @@ def cases_of(task: Task) -> list[Case]:
     if task.space != "auto":
         return compared_cases(task, stream, base, truth, starts)
     for injection in injections_of(run, task.seeds, task.tuning):
+        if task.only and injection.family not in task.only:
+            continue
         last = min(starts + _SPOILT, len(base))
         part = track_of(bench, stream, folder, injection, starts, (starts, last))
         found.append(injected_case(run, base, part, truth, injection, starts))
