@@ -10,7 +10,7 @@ from callbacks.collapse.candidates import Candidate, candidates, why_none
 from callbacks.collapse.health import Health
 from callbacks.collapse.history import History, history_of
 from callbacks.collapse.wording import plain_command, read_settings, resume_command
-from callbacks.retention import Retention, is_frechet
+from callbacks.retention import Retention
 from callbacks.run_folder import RunFolder
 
 
@@ -89,7 +89,5 @@ def _retention(settings: Mapping[str, Any]) -> Retention:
 
 
 def _ranking_score(retention: Retention, rows: list[Mapping[str, Any]]) -> str:
-    if retention.monitor is not None:
-        return retention.monitor
-    names = [name for row in reversed(rows) for name in row.get("scores") or {}]
-    return next((name for name in names if is_frechet(name)), "")
+    names = [retention.score_name(row) for row in reversed(rows)]
+    return next((name for name in names if name), "")
