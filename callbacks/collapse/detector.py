@@ -18,20 +18,15 @@ from callbacks.collapse.evidence import evidence
 from callbacks.collapse.findings import findings, look_at_classes
 from callbacks.collapse.memory import Memory
 from callbacks.collapse.onset import FallSum, date_onset
+from callbacks.collapse.partial import PART_NOISE, PartialFall
 from callbacks.collapse.records import LOST, WHOLE, Band, Severity, Signals, State, Verdict
 from callbacks.collapse.score import Parts, is_class, parts_of, score_noise
 from callbacks.collapse.settings import DetectorSettings
 from callbacks.collapse.trend import coverage_of, distance_of, never_improved, rises
 
 _DIVERSITY, _COVERAGE, _QUALITY = 0, 1, 2
-#: Noise of the parts that a perfect generator has at 256 samples: the least that is believed.
-_PART_NOISE = 0.012
-#: The same of the score, where the band does not say.
+#: Noise of the score that a perfect generator has, where the band does not say.
 _LEAST_NOISE = 0.005
-#: Standardised falls below this are noise to the cumulative sum of the coverage ...
-_PARTIAL_SLACK = 1.0
-#: ... a sum above this is none any more, and one above this is certain.
-_PARTIAL_SUM, _PARTIAL_CERTAIN = 10.0, 25.0
 
 _Finding = tuple[State, Severity | None, str]
 
@@ -57,7 +52,7 @@ class CollapseDetector:
         self.memory = Memory()
         self.verdict = Verdict("warmup")
         self.probes = 0
-        self._fall, self._partial = FallSum(), FallSum()
+        self._fall, self._partial = FallSum(), PartialFall(self.memory, self.settings)
         self._worse = False
         self._counts = {"above": 0, "calm": 0, "since": 0, "rubbish": 0, "far": 0}
 
@@ -131,11 +126,12 @@ class CollapseDetector:
             return self._recover(drop, parts)
         if reason := self._collapses(signals, parts, drop, dead):
             return "collapsed", "full", reason
-        if reason := self._collapses_in_part():
+        in_part = before.state == "suspect" and before.severity == "partial"
+        if in_part and (reason := self._partial.certainty(self._counts["since"])):
             return "collapsed", "partial", reason
         if reason := self._suspicious(parts, drop, dead):
             return "suspect", None, reason
-        if reason := self._suspicious_in_part():
+        if reason := self._partial.suspicion():
             return "suspect", "partial", reason
         if before.state == "recovered" and self._counts["since"] < self.settings.settle_probes:
             return "recovered", None, "a collapse is over"
@@ -208,7 +204,7 @@ class CollapseDetector:
             return f"{dead:.0%} of the classes are dead"
         return ""
 
-    # -- partial collapse --------------------------------------------------------------------------
+    # -- the sums that date falls ------------------------------------------------------------------
 
     def _sum_up(self, parts: Parts) -> None:
         """Carry both cumulative sums on: of the score, which dates, and of the coverage."""
@@ -216,38 +212,7 @@ class CollapseDetector:
             return
         level = median(self.memory.healthy[-self.settings.onset_baseline :])
         self._fall.add(self._now, math.log(level / parts.score), self.settings.onset_kappa)
-        base, sd = self._coverage_noise()
-        self._partial.add(self._now, (base - parts.coverage) / sd, _PARTIAL_SLACK)
-
-    def _coverage_noise(self) -> tuple[float, float]:
-        lag = self.settings.partial_window - 1
-        base = self.memory.level(_COVERAGE, self.settings.baseline, lag)
-        return base, self.memory.wander(lag, _PART_NOISE * base)
-
-    def _suspicious_in_part(self) -> str:
-        settings, memory = self.settings, self.memory
-        if len(memory.healthy) < settings.partial_after:
-            return ""
-        base, sd = self._coverage_noise()
-        recent = memory.coverage[-settings.partial_window :]
-        low = [value for value in recent if value <= (1.0 - settings.partial_drop) * base]
-        clear = (sum(recent) / len(recent) - base) / sd <= settings.partial_z
-        many = len(low) >= settings.partial_probes
-        if many and clear and self._partial.value >= _PARTIAL_SUM:
-            return f"the coverage is down by {1.0 - sum(low) / len(low) / base:.0%}"
-        return ""
-
-    def _collapses_in_part(self) -> str:
-        """A suspicion that lasts as long again as it took to arise, and is still there."""
-        before = self.verdict
-        if before.state != "suspect" or before.severity != "partial":
-            return ""
-        if self._counts["since"] < self.settings.partial_window:
-            return ""
-        if self._partial.value < _PARTIAL_CERTAIN:
-            return ""
-        reason = self._suspicious_in_part()
-        return f"{reason} and stays there" if reason else ""
+        self._partial.add(self._now, parts.coverage)
 
     # -- divergence and recovery -------------------------------------------------------------------
 
@@ -266,8 +231,7 @@ class CollapseDetector:
         settings, counts, before = self.settings, self._counts, self.verdict
         back = drop <= settings.healthy_drop
         if before.severity == "partial":
-            base, _ = self._coverage_noise()
-            back = parts.coverage >= (1.0 - settings.partial_drop / 2) * base
+            back = self._partial.is_over(parts.coverage)
             if min(self.memory.drops[-2:]) >= settings.full_drop:
                 return (
                     "collapsed",
@@ -323,7 +287,7 @@ class CollapseDetector:
         if coverage is None or not earlier:
             return False
         base = median(earlier)
-        return (coverage - base) / (_PART_NOISE * base) <= self.settings.partial_confirm_z
+        return (coverage - base) / (PART_NOISE * base) <= self.settings.partial_confirm_z
 
     def rebaseline(self, reason: str, band: Band | None = None) -> None:
         """Begin anew after a planned shock: a new resolution, rate, discriminator or data set.
@@ -334,7 +298,7 @@ class CollapseDetector:
         """
         self.band = band or self.band
         self.memory = Memory()
-        self._fall, self._partial = FallSum(), FallSum()
+        self._fall, self._partial = FallSum(), PartialFall(self.memory, self.settings)
         self._counts = dict.fromkeys(self._counts, 0)
         self.planned_probes += self.probes
         self.verdict = Verdict("warmup", reason=reason)
@@ -359,17 +323,13 @@ class CollapseDetector:
         if state in ("healthy", "recovered") and parts is not None:
             memory.settle(parts)
         if state == "recovered" and changed:
-            counts["calm"], self._fall, self._partial = 0, FallSum(), FallSum()
-        lost = None
-        if severity == "partial":
-            base, _ = self._coverage_noise()
-            lost = max(0.0, 1.0 - memory.coverage[-1] / base)
+            counts["calm"], self._fall, self._partial.sum = 0, FallSum(), FallSum()
         self.verdict = replace(
             before,
             state=state,
             severity=severity,
             peak=memory.peak,
-            lost_share=lost,
+            lost_share=self._partial.lost_share() if severity == "partial" else None,
             onset=moment,
             onset_probe=onset,
             alarm=alarm,
@@ -380,7 +340,7 @@ class CollapseDetector:
         """The probe at which the present fall began."""
         values, summed = self.memory.scores, self._fall.start
         if severity == "partial":
-            values, summed = self.memory.coverage, self._partial.start
+            values, summed = self.memory.coverage, self._partial.sum.start
         return date_onset(values, self._now - len(values) + 1, summed, self.settings)
 
     def state_dict(self) -> dict[str, Any]:
@@ -394,7 +354,7 @@ class CollapseDetector:
             "verdict": self.verdict.to_dict(),
             "probes": self.probes,
             "fall": asdict(self._fall),
-            "partial": asdict(self._partial),
+            "partial": asdict(self._partial.sum),
             "counts": dict(self._counts),
             "worse": self._worse,
         }
@@ -404,5 +364,6 @@ class CollapseDetector:
         self.band, self.planned_probes = state["band"], state["planned_probes"]
         self.memory = Memory.from_dict(state["memory"])
         self.verdict, self.probes = Verdict.from_dict(state["verdict"]), state["probes"]
-        self._fall, self._partial = FallSum(**state["fall"]), FallSum(**state["partial"])
+        self._fall = FallSum(**state["fall"])
+        self._partial = PartialFall(self.memory, self.settings, FallSum(**state["partial"]))
         self._counts, self._worse = dict(state["counts"]), state["worse"]
