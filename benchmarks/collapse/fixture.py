@@ -11,7 +11,7 @@ from benchmarks.collapse import tables
 from benchmarks.collapse.cases import Case
 from benchmarks.collapse.judging import play
 from benchmarks.collapse.plan import Run
-from benchmarks.collapse.scoring import false_alarms, score
+from benchmarks.collapse.scoring import score
 from benchmarks.collapse.tasks import Task, cases_of
 from benchmarks.collapse.tracks import Track
 
@@ -65,16 +65,9 @@ def smoke() -> tuple[dict[str, Any], str]:
     """
     outcomes = [play(case) for case in read()]
     found = score(outcomes)
-    wrong = [
-        o.case.name
-        for o in outcomes
-        if false_alarms(o) or (o.case.truth not in _UNJUDGED and not tables.noticed(o))
-    ]
+    wrong = [o.case.name for o in outcomes if not tables.noticed(o)]
     result = {"cases": len(outcomes), "wrong": wrong, "detector": found.to_dict()}
     return {**result, "passed": not wrong}, tables.goals(found)
-
-
-_UNJUDGED = ("healthy", "bad", "unclear")
 
 
 def _plain(case: Case) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,22 +41,7 @@ def full(seeds: tuple[int, ...], folder: Path, workers: int) -> tuple[dict[str, 
         rules[name] = [rule(case) for case in cases]
     hidden = {f"without {name}": [play(case, without=name) for case in cases] for name in ABLATIONS}
     spaces = {} if tuning else in_spaces(seeds, folder, workers)
-    text = "\n\n".join(
-        [
-            f"## Collapse detection, seeds {', '.join(map(str, seeds))}",
-            tables.goals(found),
-            "Simpler rules on the same cases:",
-            tables.comparison(rules),
-            tables.choices(outcomes),
-            "The detector with one signal hidden:",
-            tables.comparison({"the detector": outcomes, **hidden}),
-            tables.by_injection(outcomes),
-            tables.by_group(outcomes),
-            tables.by_control(outcomes),
-            *(["Feature spaces, the same streams:", tables.by_space(spaces)] if spaces else []),
-            truth(folder),
-        ]
-    )
+    text = report(seeds, runs, outcomes, rules, hidden, spaces, folder)
     result = {
         "seeds": list(seeds),
         "cases": len(cases),
@@ -64,12 +49,53 @@ def full(seeds: tuple[int, ...], folder: Path, workers: int) -> tuple[dict[str, 
         "baselines": {name: score(rules[name]).to_dict() for name in BASELINES},
         "ablations": {name: score(rows).to_dict() for name, rows in hidden.items()},
         "spaces": {name: score(rows).to_dict() for name, rows in spaces.items()},
-        "missed": [
-            o.case.name for o in outcomes if o.case.truth != "healthy" and not tables.noticed(o)
-        ],
+        "wrong": [o.case.name for o in outcomes if not tables.noticed(o)],
         "machine": platform.platform(),
     }
     return result, text
+
+
+def report(
+    seeds: tuple[int, ...],
+    runs: Sequence[Run],
+    outcomes: Sequence[Outcome],
+    rules: Mapping[str, Sequence[Outcome]],
+    hidden: Mapping[str, Sequence[Outcome]],
+    spaces: Mapping[str, Sequence[Outcome]],
+    folder: Path,
+) -> str:
+    """All tables, with what a reader must know to read them."""
+    trained = sum(o.case.truth == "full" and not o.case.injected for o in outcomes)
+    held_out = all(o.case.held_out for o in outcomes)
+    parts = [
+        f"{len(outcomes)} cases from {len(runs)} training runs of seeds "
+        f"{', '.join(map(str, seeds))}"
+        + (", none of which was used for tuning" if held_out else " (calibration)")
+        + f": {trained} runs that were trained to collapse, the others as they were or spoilt "
+        "from a known probe on. Intervals are Clopper-Pearson, 95 %.",
+        tables.goals(scores := score(outcomes)),
+        f"An alarm at an unhealthy but not collapsed probe is neither right nor wrong: "
+        f"{scores.grey_alarms} such. Simpler rules on the same cases:",
+        tables.comparison(rules),
+        "The checkpoint that is gone back to. Regret: how much larger its Frechet distance is than "
+        "the smallest before the fall, both of fresh samples in a space that no rule sees (coarse "
+        "pixels; random waves over the plane).",
+        tables.choices(outcomes),
+        "The detector with one signal hidden, which then always says what it says of real data:",
+        tables.comparison({"the detector": outcomes, **hidden}),
+        "Every kind of collapse:",
+        tables.by_injection(outcomes),
+        "Every kind of data and family of training:",
+        tables.by_group(outcomes),
+        "Negative controls, which must raise no alarm:",
+        tables.by_control(outcomes),
+    ]
+    if spaces:
+        parts += [
+            "Feature spaces, the same probes of one run on digits and one on MNIST-5k:",
+            tables.by_space(spaces),
+        ]
+    return "\n\n".join([*parts, truth(folder)])
 
 
 def gathered(tasks: Sequence[Task], workers: int) -> list[Case]:

@@ -215,15 +215,19 @@ def by_space(spaces: Mapping[str, Sequence[Outcome]]) -> str:
 
 
 def noticed(outcome: Outcome) -> bool:
-    """Whether a case was noticed as its truth asks."""
+    """Whether a case was taken for what it is, in time."""
     truth = outcome.case.truth
+    if truth == "healthy":
+        return not false_alarms(outcome)
+    if truth == "bad":
+        return outcome.states[-1] == "never_learned"
     if truth == "partial":
         return flagged_in_time(outcome)
     if truth in ("input", "classes"):
         return found_in_time(outcome)
     if truth == "recover":
         return recovered(outcome)
-    return in_time(outcome)
+    return truth == "unclear" or in_time(outcome)
 
 
 def short(share: Share) -> str:

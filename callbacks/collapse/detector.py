@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any, cast
 
 from callbacks.collapse.evidence import evidence
-from callbacks.collapse.findings import findings, look_at_classes
+from callbacks.collapse.findings import condition_ignored, findings, look_at_classes
 from callbacks.collapse.memory import Memory
 from callbacks.collapse.onset import FallSum, date_onset
 from callbacks.collapse.partial import PART_NOISE, PartialFall
@@ -67,7 +67,7 @@ class CollapseDetector:
 
     def wants_second_look(self, signals: Signals, finite: bool = True) -> bool:
         """Whether a probe is so extreme that it should be drawn again before it is believed."""
-        parts = parts_of(signals, self.band) if finite else None
+        parts = self._parts(signals, finite)
         if parts is None or not self.armed or self.verdict.state in LOST:
             return False
         return self._duplicated(signals) or self._drop(parts) >= self.settings.suspect_drop
@@ -91,8 +91,8 @@ class CollapseDetector:
         Returns:
             The verdict, also kept as :attr:`verdict`.
         """
-        parts = parts_of(signals, self.band) if finite else None
-        again = parts_of(second, self.band) if finite and second else None
+        parts = self._parts(signals, finite)
+        again = self._parts(second, finite) if second else None
         if second and again and (parts is None or again.score > parts.score):
             signals, parts = second, again
         self.probes += 1
@@ -112,9 +112,16 @@ class CollapseDetector:
         )
         return self.verdict
 
+    def _parts(self, signals: Signals, finite: bool) -> Parts | None:
+        if condition_ignored(signals):
+            signals = {name: row for name, row in signals.items() if not is_class(name)}
+        return parts_of(signals, self.band) if finite else None
+
     def _judge(self, signals: Signals, parts: Parts) -> _Finding:
         before = self.verdict
-        dead = look_at_classes(signals, self.band, self.memory, self.settings)
+        ignored = condition_ignored(signals)
+        # Classes look dead to a generator that does not know which one was asked for.
+        dead = 0.0 if ignored else look_at_classes(signals, self.band, self.memory, self.settings)
         if not self.armed:
             return self._warm_up(parts)
         drop = self._drop(parts)
@@ -126,6 +133,10 @@ class CollapseDetector:
             return self._recover(drop, parts)
         if reason := self._collapses(signals, parts, drop, dead):
             return "collapsed", "full", reason
+        if reason := self._has_fallen(drop):
+            # Beyond doubt, but not by half: most modes may be there still.
+            full = drop >= self.settings.lasting_drop
+            return "collapsed", "full" if full else "partial", reason
         in_part = before.state == "suspect" and before.severity == "partial"
         if in_part and (reason := self._partial.certainty(self._counts["since"])):
             return "collapsed", "partial", reason
@@ -176,6 +187,14 @@ class CollapseDetector:
         lower = min(memory.drops[-2:]) if len(memory.drops) > 1 else 0.0
         if lower >= settings.full_drop:
             return f"the score fell by {drop:.0%}"
+        if dead > settings.dead_collapsed:
+            return f"{dead:.0%} of the classes are dead"
+        return ""
+
+    def _has_fallen(self, drop: float) -> str:
+        """A smaller fall that lasts, or is far beyond the noise of the score."""
+        settings, memory = self.settings, self.memory
+        lower = min(memory.drops[-2:]) if len(memory.drops) > 1 else 0.0
         beyond = all(self._z(score) <= settings.steep_z for score in memory.scores[-2:])
         if lower >= settings.suspect_drop and beyond and self._fall.value >= settings.steep_sum:
             return f"the score fell by {drop:.0%}, far beyond its noise"
@@ -185,8 +204,6 @@ class CollapseDetector:
             return (
                 f"the score has been down by {settings.suspect_drop:.0%} or more for {low} probes"
             )
-        if dead > settings.dead_collapsed:
-            return f"{dead:.0%} of the classes are dead"
         return ""
 
     def _duplicated(self, signals: Signals) -> bool:

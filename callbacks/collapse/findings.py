@@ -108,16 +108,8 @@ def findings(signals: Signals, band: Band, memory: Memory, quiet: bool) -> list[
         shown = ", ".join(name.removeprefix("class ") for name in memory.dead[:5])
         more = f" and {len(memory.dead) - 5} more" if len(memory.dead) > 5 else ""
         found.append(f"dead classes: {shown}{more}")
-    agreement, classes = signals.get(WHOLE, {}).get("label_agreement"), _classes(signals)
-    samples = signals.get(WHOLE, {}).get("labelled")
-    if agreement is not None and samples and classes > 1 and not quiet:
-        # Two-sided 99 % by the normal approximation: hundreds of samples.
-        width = 2.576 * math.sqrt(max(agreement * (1 - agreement), 1e-9) / samples)
-        if agreement - width <= 1 / classes:
-            found.append(
-                f"condition ignored: {agreement:.0%} of the samples show the class that was asked "
-                f"for, {1 / classes:.0%} by chance"
-            )
+    if not quiet and (ignored := condition_ignored(signals)):
+        found.append(ignored)
     diversity = signals.get(WHOLE, {}).get("noise_diversity")
     if diversity is not None and diversity < _NOISE_IGNORED and not quiet:
         found.append(
@@ -128,6 +120,26 @@ def findings(signals: Signals, band: Band, memory: Memory, quiet: bool) -> list[
         if name != WHOLE and not is_class(name):
             found += _of_direction(name, values, band.get(name, {}))
     return found
+
+
+def condition_ignored(signals: Signals) -> str:
+    """Say that the class that was asked for does not matter; empty where it does, or is not known.
+
+    Args:
+        signals: of one probe, with ``label_agreement`` and ``labelled`` in the whole.
+    """
+    whole, classes = signals.get(WHOLE, {}), _classes(signals)
+    agreement, samples = whole.get("label_agreement"), whole.get("labelled")
+    if agreement is None or not samples or classes < 2:
+        return ""
+    # Two-sided 99 % by the normal approximation: hundreds of samples.
+    width = 2.576 * math.sqrt(max(agreement * (1 - agreement), 1e-9) / samples)
+    if agreement - width > 1 / classes:
+        return ""
+    return (
+        f"condition ignored: {agreement:.0%} of the samples show the class that was asked for, "
+        f"{1 / classes:.0%} by chance"
+    )
 
 
 def _of_direction(

@@ -30,6 +30,8 @@ class DetectorSettings:
             ``suspect_drop``, both beyond ``steep_z``, and the sum that dates the onset, of falls of
             the log score beyond ``onset_kappa``, has come to this.
         steep_z: see ``steep_sum``.
+        lasting_drop: a collapse found by ``steep_sum`` or ``slow_probes`` is a full one from this
+            fall on, and partial below.
         sudden_drop: a fall that is a collapse at once, where both diversity and coverage fell by
             ``sudden_part`` and a second draw confirms it.
         sudden_part: see ``sudden_drop``.
@@ -78,6 +80,7 @@ class DetectorSettings:
     full_drop: float = 0.50
     steep_sum: float = 0.6
     steep_z: float = -6.0
+    lasting_drop: float = 0.40
     sudden_drop: float = 0.75
     sudden_part: float = 0.30
     duplicates: float = 0.5

@@ -86,6 +86,7 @@ def test_slow_fall_by_a_quarter_is_a_collapse_after_five_of_six_probes():
     verdicts = feed(stream, settings=DetectorSettings(steep_sum=9.0))
     # With the sum, which counts ln(0.7 / 0.5) - 0.15 a probe, one probe earlier.
     assert states(feed(stream))[-6:] == ["suspect"] * 3 + ["collapsed"] * 3
+    assert verdicts[-1].severity == "partial"
     assert states(verdicts)[-6:] == ["suspect"] * 4 + ["collapsed"] * 2
     assert verdicts[-2].onset_probe == 18
 
