@@ -62,20 +62,22 @@ class View:
         """All modes, in an order that belongs to the run; those that are hardly drawn last."""
         return _modes(self.stream, self.anchor, self.oracle)
 
-    def weighted(self, n: int, seed: int, keep: Tensor) -> Tensor:
+    def weighted(self, n: int, seed: int, keep: Tensor, junk: bool) -> Tensor:
         """Samples that are kept with a chance that depends on their mode.
 
         Args:
             n: how many.
             seed: of the draw.
-            keep: ``(C + 1,)`` chances; the last one is of junk.
+            keep: ``(C,)`` chances.
+            junk: whether bad samples count with the mode that is nearest; otherwise none is kept.
         """
         found: list[Tensor] = []
         own = torch.Generator().manual_seed(seed + 17)
         size = 2 * n
         for draw in range(_MOST_DRAWS):
             samples = self.fakes(size, seed * 31 + draw + 1)
-            chance = keep[self.oracle.classes(samples)]
+            modes = self.oracle.nearest(samples) if junk else self.oracle.classes(samples)
+            chance = keep[modes] * (modes >= 0)
             found.append(samples[torch.rand(len(samples), generator=own) < chance])
             missing, share = n - sum(map(len, found)), len(found[-1]) / size
             if missing <= 0:
@@ -154,9 +156,9 @@ def few_modes(k: int) -> Draw:
     """Only ``k`` modes are left, as good as before."""
 
     def draw(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
-        keep = torch.zeros(view.oracle.count + 1)
+        keep = torch.zeros(view.oracle.count)
         keep[view.modes()[:k]] = 1.0
-        return view.weighted(n, seed, keep)
+        return view.weighted(n, seed, keep, junk=False)
 
     return draw
 
@@ -195,15 +197,18 @@ def latent_contraction(rho: float) -> Draw:
 
 
 def class_drop(tenths: int, slow: bool) -> Draw:
-    """So many tenths of the modes are dropped, at once or one after another over ten probes."""
+    """So many tenths of the modes are dropped, at once or one after another over ten probes.
+
+    With a mode go the bad samples that are nearest to it, which would cover it too.
+    """
 
     def draw(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
         count = view.oracle.count
         gone = max(1.0, round(tenths / 10 * count)) * min(1.0, (since + 1) / _SLOW if slow else 1.0)
-        keep = torch.ones(count + 1)
+        keep = torch.ones(count)
         for place, mode in enumerate(view.modes()[:count]):
             keep[mode] = 1.0 - min(1.0, max(0.0, gone - place))
-        return view.weighted(n, seed, keep)
+        return view.weighted(n, seed, keep, junk=True)
 
     return draw
 

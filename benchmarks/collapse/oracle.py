@@ -30,7 +30,8 @@ class Oracle:
 
     Args:
         count: number of modes.
-        judge: samples ``(N, ...)`` to modes ``(N,)``, -1 for junk.
+        judge: finite samples ``(N, ...)`` to modes ``(N,)``, -1 for junk.
+        nearest: the same to the nearest mode, of junk too.
         accuracy: share of held-out real samples that it knows.
         junk_rejected: share of held-out junk that it rejects.
     """
@@ -39,10 +40,11 @@ class Oracle:
         self,
         count: int,
         judge: Callable[[Tensor], Tensor],
+        nearest: Callable[[Tensor], Tensor],
         accuracy: float,
         junk_rejected: float,
     ) -> None:
-        self.count, self.judge = count, judge
+        self.count, self.judge, self.nearest = count, judge, nearest
         self.accuracy, self.junk_rejected = accuracy, junk_rejected
 
     @torch.no_grad()
@@ -75,17 +77,26 @@ def oracle_of(kind: str, folder: Path) -> Oracle:
 def negative_oracle(folder: Path) -> Oracle:
     """The oracle of negatives of digits: it looks at their negatives."""
     plain = _of_images(Digits(), folder)
-    return Oracle(plain.count, lambda x: plain.judge(255 - x), plain.accuracy, plain.junk_rejected)
+    return Oracle(
+        plain.count,
+        lambda x: plain.judge(255 - x),
+        lambda x: plain.nearest(255 - x),
+        plain.accuracy,
+        plain.junk_rejected,
+    )
 
 
 def _of_mixture(data: GaussianMixture) -> Oracle:
+    def distances(points: Tensor) -> Tensor:
+        return torch.cdist(points.double(), data.centres.double())
+
     def judge(points: Tensor) -> Tensor:
-        distance, nearest = torch.cdist(points.double(), data.centres.double()).min(dim=1)
+        distance, nearest = distances(points).min(dim=1)
         return torch.where(distance < _STDS * data.std, nearest, torch.full_like(nearest, -1))
 
     samples, labels = images_and_labels(data, "held_out")
     accuracy = float((judge(samples) == labels).double().mean())
-    return Oracle(len(data.centres), judge, accuracy, 1.0)
+    return Oracle(len(data.centres), judge, lambda x: distances(x).argmin(dim=1), accuracy, 1.0)
 
 
 class _Net(nn.Module):
@@ -130,16 +141,23 @@ def _of_images(data: DataModule, folder: Path) -> Oracle:
     net.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
     net.eval()
 
+    @torch.no_grad()
+    def logits(images: Tensor) -> Tensor:
+        return torch.cat([net(part) for part in images.split(1024)])
+
     def judge(images: Tensor) -> Tensor:
-        found = torch.cat([net(part).argmax(dim=1) for part in images.split(1024)])
+        found = logits(images).argmax(dim=1)
         return torch.where(found == classes, torch.full_like(found, -1), found)
+
+    def nearest(images: Tensor) -> Tensor:
+        return logits(images)[:, :classes].argmax(dim=1)
 
     images, labels = images_and_labels(data, "held_out")
     own = torch.Generator().manual_seed(_SEED + 1)
     with torch.no_grad():
         accuracy = float((judge(images) == labels).double().mean())
         rejected = float((judge(junk(images, labels, own)) < 0).double().mean())
-    return Oracle(classes, judge, accuracy, rejected)
+    return Oracle(classes, judge, nearest, accuracy, rejected)
 
 
 def junk(images: Tensor, labels: Tensor, own: torch.Generator) -> Tensor:

@@ -92,7 +92,7 @@ def report(
     ]
     if spaces:
         parts += [
-            "Feature spaces, the same probes of one run on digits and one on MNIST-5k:",
+            "Feature spaces, on the same probes of one run on digits and one on MNIST-5k:",
             tables.by_space(spaces),
         ]
     return "\n\n".join([*parts, truth(folder)])
@@ -105,14 +105,10 @@ def gathered(tasks: Sequence[Task], workers: int) -> list[Case]:
 
 
 def in_spaces(seeds: tuple[int, ...], folder: Path, workers: int) -> dict[str, list[Outcome]]:
-    """The same two streams of images in every feature space, a few probes around injections."""
-    runs = [Run(kind, "r1", "healthy", seeds[0]) for kind in ("digits", "mnist")]
-    # With four seeds a run has half of the injections; the two runs have different halves.
-    tasks = [
-        Task(run, folder, turns, space)
-        for space in reversed(_SPACES)
-        for run, turns in zip(runs, ((seeds[0], -1, -2, -3), (-1, seeds[0], -2, -3)), strict=True)
-    ]
+    """The same streams of images in every feature space, a few probes around injections."""
+    runs = [Run(kind, "r1", "healthy", seeds[0]) for kind in ("mnist", "digits")]
+    # Of two seeds every injection is the turn of each.
+    tasks = [Task(run, folder, seeds[:2], space) for space in reversed(_SPACES) for run in runs]
     found = shared_out(cases_of, tasks, "spaces", workers)
     spaces: dict[str, list[Outcome]] = {space: [] for space in _SPACES}
     for task, cases in zip(tasks, found, strict=True):

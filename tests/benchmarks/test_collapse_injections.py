@@ -33,7 +33,7 @@ def judge(points: Tensor) -> Tensor:
     return torch.where(distance < 0.9, nearest, torch.full_like(nearest, -1))
 
 
-ORACLE = Oracle(8, judge, 1.0, 1.0)
+ORACLE = Oracle(8, judge, lambda points: torch.cdist(points, CENTRES).argmin(dim=1), 1.0, 1.0)
 VIEW = View(Perfect(), 30, False, ORACLE, 20)  # type: ignore[arg-type]
 BY_NAME: dict[str, Injection] = {one.name: one for one in (*INJECTIONS, *CONTROLS)}
 
@@ -79,6 +79,18 @@ def test_a_contraction_shrinks_by_its_factor_at_every_probe(since: int) -> None:
 @pytest.mark.parametrize(("tenths", "left"), [(1, 7), (3, 6), (5, 4), (9, 1)])
 def test_dropped_classes_are_gone_at_once(tenths: int, left: int) -> None:
     assert int((modes(draw(f"class_drop@{tenths}")) > 0).sum()) == left
+
+
+def test_the_bad_samples_of_a_dropped_class_go_with_it() -> None:
+    class Sloppy(Perfect):
+        def decode(self, probe: int, z: Tensor, average: bool = False) -> Tensor:
+            return CENTRES[z[:, 2].long()] + 0.6 * z[:, :2]
+
+    view = View(Sloppy(), 30, False, ORACLE, 20)  # type: ignore[arg-type]
+    samples = BY_NAME["class_drop@9"].draw(view, 512, 1, 0, None)
+    assert int((judge(samples) < 0).sum()) > 100
+    assert len(ORACLE.nearest(samples).unique()) == 1
+    assert int((judge(BY_NAME["few_modes@1"].draw(view, 256, 1, 0, None)) < 0).sum()) == 0
 
 
 def test_a_slow_drop_takes_ten_probes() -> None:
