@@ -163,6 +163,24 @@ def few_modes(k: int) -> Draw:
     return draw
 
 
+def most_modes(tenths: int) -> Draw:
+    """So many tenths of the modes are missing, and every sample is good."""
+
+    def draw(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
+        keep = torch.ones(view.oracle.count)
+        # Modes that are drawn often, as a rule others than class_drop takes first.
+        common = view.modes()[: max(1, (3 * view.oracle.count) // 4)]
+        keep[common[-lost_modes(tenths, view) :]] = 0.0
+        return view.weighted(n, seed, keep, junk=False)
+
+    return draw
+
+
+def lost_modes(tenths: int, view: View) -> int:
+    """How many modes so many tenths are, at least one."""
+    return max(1, round(tenths / 10 * view.oracle.count))
+
+
 def copies(pool: int) -> Draw:
     """Every sample is a copy of one of ``pool``."""
 
@@ -204,7 +222,7 @@ def class_drop(tenths: int, slow: bool) -> Draw:
 
     def draw(view: View, n: int, seed: int, since: int, labels: Tensor | None) -> Tensor:
         count = view.oracle.count
-        gone = max(1.0, round(tenths / 10 * count)) * min(1.0, (since + 1) / _SLOW if slow else 1.0)
+        gone = lost_modes(tenths, view) * min(1.0, (since + 1) / _SLOW if slow else 1.0)
         keep = torch.ones(count)
         for place, mode in enumerate(view.modes()[:count]):
             keep[mode] = 1.0 - min(1.0, max(0.0, gone - place))
@@ -287,6 +305,8 @@ INJECTIONS: tuple[Injection, ...] = (
     Injection("dead_classes@3", "classes", dead_classes(3), kinds=("labelled",)),
     Injection("dead_classes@6", "full", dead_classes(6), kinds=("labelled",)),
     Injection("ignored_labels", "input", ignored_labels, kinds=("labelled",)),
+    *(Injection(f"most_modes@{k}", "partial", most_modes(k)) for k in (1, 3)),
+    Injection("most_modes@5", "full", most_modes(5)),
 )
 
 #: What must not be taken for a collapse.

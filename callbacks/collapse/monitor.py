@@ -108,6 +108,7 @@ class CollapseMonitor(Callback):
         self._probed: int | None = None
         self._errors = 0
         self._given_up = False
+        self._excuse = ""
         self._alarm: Verdict | None = None
         self._non_finite: NonFiniteError | None = None
 
@@ -136,7 +137,7 @@ class CollapseMonitor(Callback):
             self._prober = prober_for(pl_module, data, space, samples)
         except TooFewRealsError as error:
             # It is on by default, and must not keep anyone from training on a handful of images.
-            say_trouble(trainer, f"{error}; this run is not watched", set())
+            self._excuse = f"{error}; this run is not watched"
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Take the place on the grid; go on with the states of the checkpoint, if there is one."""
@@ -161,6 +162,10 @@ class CollapseMonitor(Callback):
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Probe when it is due."""
+        if self._excuse:
+            # Not before: whatever else is wrong with the run is said in one line of its own.
+            say_trouble(trainer, self._excuse, set())
+            self._excuse = ""
         if self._prober is None:
             return
         due = self.pace.due(pl_module.images_seen, trainer.strategy)

@@ -118,9 +118,7 @@ class SampleProber(Prober):
             logits=bank.logits if self._with_classes else None,
         )
         if group is None:
-            raise TooFewRealsError(
-                f"CollapseMonitor: data must hold at least 48 real samples, got {len(reals)}"
-            )
+            raise TooFewRealsError(f"data must hold at least 48 real samples, got {len(reals)}")
         self.groups[WHOLE] = group
         self.samples = group.samples
         chosen = strided_indices(len(reals), self.samples)
@@ -232,8 +230,7 @@ class TranslationProber(Prober):
             group = ReferenceGroup.of(self.measured(banks[domain]), _INPUTS)
             if group is None:
                 raise TooFewRealsError(
-                    f"CollapseMonitor: domain {domain} must hold at least 48 real samples, got "
-                    f"{len(samples)}"
+                    f"domain {domain} must hold at least 48 real samples, got {len(samples)}"
                 )
             targets[domain] = group
         self.samples = min(group.samples for group in targets.values())

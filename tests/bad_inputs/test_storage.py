@@ -100,7 +100,7 @@ REFUSING = (
         new="disk/new",
     ),
     Case(
-        "disk full at a later checkpoint", f"{FIT} --run_dir disk/new", "disk/new", r"got 1\.1 MB",
+        "disk full at a later checkpoint", f"{FIT} --run_dir disk/new", "disk/new", r"got 1\.0 MB",
         "free space", make=(disk("disk", size="4m", free=1_330_000),), began=True, new="disk/new",
     ),
     Case(

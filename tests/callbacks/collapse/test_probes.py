@@ -89,7 +89,7 @@ def test_kind_follows_from_what_the_module_offers(ring):
 
 
 def test_few_reals_are_refused():
-    with pytest.raises(ValueError, match="CollapseMonitor: data must hold at least 48.*got 20"):
+    with pytest.raises(ValueError, match="data must hold at least 48.*got 20"):
         SampleProber(IdentitySpace(), Reals(torch.randn(20, 2)), 64)
 
 
