@@ -18,7 +18,7 @@ from callbacks.collapse.evidence import evidence
 from callbacks.collapse.findings import condition_ignored, findings, look_at_classes
 from callbacks.collapse.memory import Memory
 from callbacks.collapse.onset import FallSum, date_onset
-from callbacks.collapse.partial import PART_NOISE, PartialFall
+from callbacks.collapse.partial import PART_NOISE, WATCHED, PartialFall
 from callbacks.collapse.records import LOST, WHOLE, Band, Severity, Signals, State, Verdict
 from callbacks.collapse.score import Parts, is_class, parts_of, score_noise
 from callbacks.collapse.settings import DetectorSettings
@@ -52,9 +52,21 @@ class CollapseDetector:
         self.memory = Memory()
         self.verdict = Verdict("warmup")
         self.probes = 0
-        self._fall, self._partial = FallSum(), PartialFall(self.memory, self.settings)
+        self._fall, self._parts_watched = FallSum(), self._watch({})
+        self._fallen: list[int] = []
         self._worse = False
         self._counts = {"above": 0, "calm": 0, "since": 0, "rubbish": 0, "far": 0}
+
+    def _watch(self, sums: Mapping[str, Any]) -> dict[int, PartialFall]:
+        return {
+            which: PartialFall(
+                which,
+                self.memory,
+                self.settings,
+                FallSum(**sums[str(which)]) if str(which) in sums else None,
+            )
+            for which in WATCHED
+        }
 
     @property
     def armed(self) -> bool:
@@ -133,17 +145,21 @@ class CollapseDetector:
             return self._recover(drop, parts)
         if reason := self._collapses(signals, parts, drop, dead):
             return "collapsed", "full", reason
-        if reason := self._has_fallen(drop):
+        reason, lost = self._has_fallen(drop)
+        if reason:
             # Beyond doubt, but not by half: most modes may be there still.
-            full = drop >= self.settings.lasting_drop
+            full = max(drop, lost) >= self.settings.lasting_drop
             return "collapsed", "full" if full else "partial", reason
-        in_part = before.state == "suspect" and before.severity == "partial"
-        if in_part and (reason := self._partial.certainty(self._counts["since"])):
-            return "collapsed", "partial", reason
+        if before.state == "suspect" and before.severity == "partial":
+            for part in self._parts_watched.values():
+                if reason := part.certainty(self._counts["since"]):
+                    return "collapsed", "partial", reason
         if reason := self._suspicious(parts, drop, dead):
             return "suspect", None, reason
-        if reason := self._partial.suspicion():
-            return "suspect", "partial", reason
+        reasons = {n: r for n, part in self._parts_watched.items() if (r := part.suspicion())}
+        if reasons:
+            self._fallen = list(reasons)
+            return "suspect", "partial", next(iter(reasons.values()))
         if before.state == "recovered" and self._counts["since"] < self.settings.settle_probes:
             return "recovered", None, "a collapse is over"
         return "healthy", None, ""
@@ -191,20 +207,26 @@ class CollapseDetector:
             return f"{dead:.0%} of the classes are dead"
         return ""
 
-    def _has_fallen(self, drop: float) -> str:
-        """A smaller fall that lasts, or is far beyond the noise of the score."""
+    def _has_fallen(self, drop: float) -> tuple[str, float]:
+        """A smaller fall that lasts, or is far beyond noise: why, and by which share."""
         settings, memory = self.settings, self.memory
         lower = min(memory.drops[-2:]) if len(memory.drops) > 1 else 0.0
         beyond = all(self._z(score) <= settings.steep_z for score in memory.scores[-2:])
         if lower >= settings.suspect_drop and beyond and self._fall.value >= settings.steep_sum:
-            return f"the score fell by {drop:.0%}, far beyond its noise"
+            return f"the score fell by {drop:.0%}, far beyond its noise", drop
         low = sum(d >= settings.suspect_drop for d in memory.drops[-settings.slow_window :])
+        falls = {n: part.steep() for n, part in self._parts_watched.items()}
+        worst = max(falls, key=lambda n: falls[n])
+        if falls[worst] > 0:
+            self._fallen = [worst]
+            why = f"the {WATCHED[worst]} fell by {falls[worst]:.0%}, far beyond its noise"
+            return why, falls[worst]
         suspected = self.verdict.state == "suspect" and self.verdict.severity is None
+        low = sum(d >= settings.suspect_drop for d in memory.drops[-settings.slow_window :])
         if suspected and low >= settings.slow_probes:
-            return (
-                f"the score has been down by {settings.suspect_drop:.0%} or more for {low} probes"
-            )
-        return ""
+            down = f"{settings.suspect_drop:.0%} or more"
+            return f"the score has been down by {down} for {low} probes", drop
+        return "", 0.0
 
     def _duplicated(self, signals: Signals) -> bool:
         share = signals.get(WHOLE, {}).get("duplicates")
@@ -229,7 +251,8 @@ class CollapseDetector:
             return
         level = median(self.memory.healthy[-self.settings.onset_baseline :])
         self._fall.add(self._now, math.log(level / parts.score), self.settings.onset_kappa)
-        self._partial.add(self._now, parts.coverage)
+        for part in self._parts_watched.values():
+            part.add(self._now)
 
     # -- divergence and recovery -------------------------------------------------------------------
 
@@ -248,7 +271,8 @@ class CollapseDetector:
         settings, counts, before = self.settings, self._counts, self.verdict
         back = drop <= settings.healthy_drop
         if before.severity == "partial":
-            back = self._partial.is_over(parts.coverage)
+            watched = [self._parts_watched[n] for n in self._fallen]
+            back = all(part.is_over() for part in watched) if watched else back
             if min(self.memory.drops[-2:]) >= settings.full_drop:
                 return (
                     "collapsed",
@@ -315,7 +339,7 @@ class CollapseDetector:
         """
         self.band = band or self.band
         self.memory = Memory()
-        self._fall, self._partial = FallSum(), PartialFall(self.memory, self.settings)
+        self._fall, self._parts_watched, self._fallen = FallSum(), self._watch({}), []
         self._counts = dict.fromkeys(self._counts, 0)
         self.planned_probes += self.probes
         self.verdict = Verdict("warmup", reason=reason)
@@ -338,26 +362,32 @@ class CollapseDetector:
                 onset = self._date(severity)
                 moment = memory.moment(onset, self._now)
         if state in ("healthy", "recovered") and parts is not None:
+            self._fallen = []
             memory.settle(parts)
         if state == "recovered" and changed:
-            counts["calm"], self._fall, self._partial.sum = 0, FallSum(), FallSum()
+            counts["calm"], self._fall = 0, FallSum()
+            self._parts_watched, self._fallen = self._watch({}), []
         self.verdict = replace(
             before,
             state=state,
             severity=severity,
             peak=memory.peak,
-            lost_share=self._partial.lost_share() if severity == "partial" else None,
+            lost_share=self._lost_share() if severity == "partial" else None,
             onset=moment,
             onset_probe=onset,
             alarm=alarm,
             reason=reason,
         )
 
+    def _lost_share(self) -> float:
+        return max(part.lost_share() for part in self._parts_watched.values())
+
     def _date(self, severity: Severity | None) -> int:
         """The probe at which the present fall began."""
         values, summed = self.memory.scores, self._fall.start
-        if severity == "partial":
-            values, summed = self.memory.coverage, self._partial.sum.start
+        if self._fallen and (severity == "partial" or summed is None):
+            part = self._parts_watched[self._fallen[0]]
+            values, summed = part.values, part.sum.start
         return date_onset(values, self._now - len(values) + 1, summed, self.settings)
 
     def state_dict(self) -> dict[str, Any]:
@@ -371,7 +401,8 @@ class CollapseDetector:
             "verdict": self.verdict.to_dict(),
             "probes": self.probes,
             "fall": asdict(self._fall),
-            "partial": asdict(self._partial.sum),
+            "partial": {str(n): asdict(part.sum) for n, part in self._parts_watched.items()},
+            "fallen": list(self._fallen),
             "counts": dict(self._counts),
             "worse": self._worse,
         }
@@ -382,5 +413,5 @@ class CollapseDetector:
         self.memory = Memory.from_dict(state["memory"])
         self.verdict, self.probes = Verdict.from_dict(state["verdict"]), state["probes"]
         self._fall = FallSum(**state["fall"])
-        self._partial = PartialFall(self.memory, self.settings, FallSum(**state["partial"]))
+        self._parts_watched, self._fallen = self._watch(state["partial"]), list(state["fallen"])
         self._counts, self._worse = dict(state["counts"]), state["worse"]

@@ -11,7 +11,7 @@ from callbacks.collapse.score import Parts, robust_sd
 
 #: Probes that are kept: more than any rule looks back.
 _KEPT = 64
-_COVERAGE = 1
+_PARTS = 5
 #: Healthy probes that a surprise is measured against, at least and at most.
 _FIRST, _BEFORE = 4, 12
 
@@ -24,11 +24,11 @@ class Memory:
         moments: images_seen of the latest probes.
         scores: g of the latest probes; the floor of the score where samples were not finite.
         drops: 1 - g / peak of the latest probes since arming.
-        coverage: b of the latest probes.
+        rows: diversity, coverage, quality, recall and classes of the latest probes.
         healthy: g of the latest healthy probes, oldest first.
-        healthy_parts: diversity, coverage and quality of the same probes.
-        surprises: how far the coverage of each healthy probe lay from the median of those before:
-            the noise of a healthy run, wanderings included.
+        healthy_parts: the row of each of these probes.
+        surprises: how far each part of a healthy probe lay from the median of those before: the
+            noise of a healthy run, wanderings included.
         peak: the healthy level; None before arming.
         dead: names of dead classes at the latest probe, and of those that ever lived.
         weak: how many successive probes each class was without diversity.
@@ -39,10 +39,10 @@ class Memory:
     moments: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     drops: list[float] = field(default_factory=list)
-    coverage: list[float] = field(default_factory=list)
+    rows: list[list[float]] = field(default_factory=list)
     healthy: list[float] = field(default_factory=list)
     healthy_parts: list[list[float]] = field(default_factory=list)
-    surprises: list[float] = field(default_factory=list)
+    surprises: list[list[float]] = field(default_factory=list)
     peak: float | None = None
     dead: list[str] = field(default_factory=list)
     lived: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Memory:
         """Take one probe, whatever the state is."""
         _keep(self.moments, images_seen)
         _keep(self.scores, parts.score if parts else 1e-3)
-        _keep(self.coverage, parts.coverage if parts else 0.0)
+        _keep(self.rows, _row(parts) if parts else [0.0] * _PARTS)
 
     def fall(self, drop: float) -> None:
         """Take the fall from the peak that the latest probe shows."""
@@ -66,10 +66,11 @@ class Memory:
         It follows medians of three: a lucky probe must not become the norm.
         """
         if len(self.healthy_parts) >= _FIRST:
-            base = median([row[_COVERAGE] for row in self.healthy_parts[-_BEFORE:]])
-            _keep(self.surprises, parts.coverage - base)
+            before = self.healthy_parts[-_BEFORE:]
+            bases = [median(column) for column in zip(*before, strict=True)]
+            _keep(self.surprises, [x - y for x, y in zip(_row(parts), bases, strict=True)])
         _keep(self.healthy, parts.score)
-        _keep(self.healthy_parts, [parts.diversity, parts.coverage, parts.quality])
+        _keep(self.healthy_parts, _row(parts))
         level = median(self.scores[-3:])
         self.peak = level if self.peak is None else max(self.peak, level)
 
@@ -104,9 +105,10 @@ class Memory:
         values = [parts[which] for parts in self.healthy_parts]
         return median(values[: max(len(values) - lag, 1)][-window:])
 
-    def wander(self, lag: int, least: float) -> float:
-        """Standard deviation of the coverage's surprises, without the latest ``lag``."""
-        values = self.surprises[: max(len(self.surprises) - lag, 0)]
+    def wander(self, which: int, lag: int, least: float) -> float:
+        """Standard deviation of the surprises of one part, without the latest ``lag``."""
+        rows = self.surprises[: max(len(self.surprises) - lag, 0)]
+        values = [row[which] for row in rows]
         return max(robust_sd(values), least)
 
     def top(self, which: int) -> float:
@@ -121,6 +123,10 @@ class Memory:
     def from_dict(cls, values: Mapping[str, Any]) -> Memory:
         """Return the memory that :meth:`to_dict` wrote."""
         return cls(**{name: _copied(value) for name, value in values.items()})
+
+
+def _row(parts: Parts) -> list[float]:
+    return [parts.diversity, parts.coverage, parts.quality, parts.recall, parts.classes]
 
 
 def _keep(values: list[Any], value: Any) -> None:

@@ -1,4 +1,4 @@
-"""A fall of the coverage alone: some modes are lost, and the score hardly says so."""
+"""A fall of one part alone: some modes are lost, and the score hardly says so."""
 
 from __future__ import annotations
 
@@ -6,43 +6,54 @@ from callbacks.collapse.memory import Memory
 from callbacks.collapse.onset import FallSum
 from callbacks.collapse.settings import DetectorSettings
 
-_COVERAGE = 1
-#: Noise of the coverage that a perfect generator has at 256 samples: the least that is believed.
+#: The parts that are watched one by one, by their place in a row of the memory.
+WATCHED = {1: "coverage", 3: "recall", 4: "balance of the classes"}
+#: Noise of a part that a perfect generator has at 256 samples: the least that is believed.
 PART_NOISE = 0.012
 #: Standardised falls below this are noise to the cumulative sum ...
 _SLACK = 1.0
 #: ... a sum above this is none any more, and one above this is certain.
-_SUM, _CERTAIN = 10.0, 25.0
+_SUM, _CERTAIN = 10.0, 50.0
 
 
 class PartialFall:
-    """Watches the coverage of healthy times against its own noise.
+    """Watches one part against its own level and noise in healthy times.
 
     Args:
+        which: of :data:`WATCHED`.
         memory: of the detector.
         settings: of the detector.
         summed: where the cumulative sum goes on; None begins it.
 
     Attributes:
-        sum: standardised falls of the coverage, cumulated.
+        sum: standardised falls, cumulated.
     """
 
     def __init__(
-        self, memory: Memory, settings: DetectorSettings, summed: FallSum | None = None
+        self,
+        which: int,
+        memory: Memory,
+        settings: DetectorSettings,
+        summed: FallSum | None = None,
     ) -> None:
-        self.memory, self.settings = memory, settings
+        self.which, self.memory, self.settings = which, memory, settings
         self.sum = summed or FallSum()
 
-    def add(self, probe: int, coverage: float) -> None:
-        """Take one probe."""
+    @property
+    def values(self) -> list[float]:
+        """The part at the latest probes."""
+        return [row[self.which] for row in self.memory.rows]
+
+    def add(self, probe: int) -> None:
+        """Take the latest probe into the sum."""
         base, sd = self.noise()
-        self.sum.add(probe, (base - coverage) / sd, _SLACK)
+        self.sum.add(probe, (base - self.values[-1]) / sd, _SLACK)
 
     def noise(self) -> tuple[float, float]:
-        """Level and standard deviation of the coverage while the generator was healthy."""
+        """Level and standard deviation while the generator was healthy."""
         lag = self.settings.partial_window - 1
-        base = self.memory.level(_COVERAGE, self.settings.baseline, lag)
-        return base, self.memory.wander(lag, PART_NOISE * base)
+        base = self.memory.level(self.which, self.settings.baseline, lag)
+        return base, self.memory.wander(self.which, lag, max(PART_NOISE * base, 1e-6))
 
     def suspicion(self) -> str:
         """Why the latest probes look like a partial collapse; empty where they do not."""
@@ -50,11 +61,11 @@ class PartialFall:
         if len(memory.healthy) < settings.partial_after:
             return ""
         base, sd = self.noise()
-        recent = memory.coverage[-settings.partial_window :]
+        recent = self.values[-settings.partial_window :]
         low = [value for value in recent if value <= (1.0 - settings.partial_drop) * base]
         clear = (sum(recent) / len(recent) - base) / sd <= settings.partial_z
         if len(low) >= settings.partial_probes and clear and self.sum.value >= _SUM:
-            return f"the coverage is down by {1.0 - sum(low) / len(low) / base:.0%}"
+            return f"the {WATCHED[self.which]} is down by {1.0 - sum(low) / len(low) / base:.0%}"
         return ""
 
     def certainty(self, probes: int) -> str:
@@ -68,10 +79,20 @@ class PartialFall:
         reason = self.suspicion()
         return f"{reason} and stays there" if reason else ""
 
+    def steep(self) -> float:
+        """Share by which the part is down at two successive probes, far beyond its noise; or 0."""
+        settings = self.settings
+        if len(self.memory.healthy) < settings.partial_after:
+            return 0.0
+        base, sd = self.noise()
+        higher = max(self.values[-2:])
+        beyond = (higher - base) / sd <= settings.part_z
+        return 1.0 - higher / base if beyond and higher <= (1 - settings.part_drop) * base else 0.0
+
     def lost_share(self) -> float:
         """Estimated share of the modes that is lost."""
-        return max(0.0, 1.0 - self.memory.coverage[-1] / self.noise()[0])
+        return max(0.0, 1.0 - self.values[-1] / self.noise()[0])
 
-    def is_over(self, coverage: float) -> bool:
-        """Whether the coverage is back at its level."""
-        return coverage >= (1.0 - self.settings.partial_drop / 2) * self.noise()[0]
+    def is_over(self) -> bool:
+        """Whether the part is back at its level."""
+        return self.values[-1] >= (1.0 - self.settings.partial_drop / 2) * self.noise()[0]

@@ -38,11 +38,14 @@ class DetectorSettings:
         duplicates: share of samples that are copies of each other from which it is a collapse.
         slow_probes: of the last ``slow_window`` probes, how many with ``suspect_drop`` are one.
         slow_window: see ``slow_probes``.
-        partial_drop: fall of the coverage that makes a suspicion of a partial collapse.
+        part_drop: fall of one part, coverage, recall or the balance of classes, that is a collapse
+            when two successive probes show it beyond ``part_z``.
+        part_z: see ``part_drop``.
+        partial_drop: fall of one part that makes a suspicion of a partial collapse.
         partial_z: see ``suspect_z``, of the mean of the window.
         partial_probes: of the last ``partial_window`` probes, how many must show it.
         partial_window: see ``partial_probes``.
-        partial_after: healthy probes before which nothing is known of the noise of the coverage.
+        partial_after: healthy probes before which nothing is known of the noise of a part.
         partial_confirm_z: fall of the coverage of a heavy evaluation, in standard deviations, that
             makes a suspicion of a partial collapse a collapse.
         healthy_drop: a suspicion ends when the drop is back at or below this.
@@ -86,7 +89,9 @@ class DetectorSettings:
     duplicates: float = 0.5
     slow_probes: int = 5
     slow_window: int = 6
-    partial_drop: float = 0.08
+    part_drop: float = 0.35
+    part_z: float = -8.0
+    partial_drop: float = 0.06
     partial_z: float = -4.0
     partial_probes: int = 4
     partial_window: int = 5
