@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any, Literal
 
 from benchmarks.collapse.injections import Injection
-from benchmarks.collapse.labels import Label, Labels, label
+from benchmarks.collapse.labels import LASTING, Label, Labels, label
 from benchmarks.collapse.plan import KINDS, Run
 from benchmarks.collapse.tracks import Track
 
 Truth = Literal[
-    "healthy", "full", "partial", "diverged", "recover", "classes", "input", "bad", "unclear"
+    "healthy",
+    "full",
+    "blurred",
+    "partial",
+    "diverged",
+    "recover",
+    "classes",
+    "input",
+    "bad",
+    "unclear",
 ]
 
 #: A run whose level never passed the first share has never learned; above the second it has.
 NEVER_BELOW, LEARNED_ABOVE = 0.15, 0.30
+#: A fall is a full collapse where so small a share of the modes before it is left.
+FULL_BELOW = 0.5
+_BEFORE = 8
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ class Case:
 def plain_case(run: Run, base: Track, truth: Labels) -> Case:
     """A run as it was; the oracle says what it is, not its recipe."""
     best = max(sorted(base.levels[i : i + 3])[1] for i in range(len(base.levels) - 2))
-    kind: Truth = "healthy" if truth.onset is None else "full"
+    kind: Truth = "healthy" if truth.onset is None else fall_of(base, truth.onset)
     if not truth.learned or best < LEARNED_ABOVE:
         kind = "bad" if best < NEVER_BELOW else "unclear"
     return Case(
@@ -83,6 +96,13 @@ def plain_case(run: Run, base: Track, truth: Labels) -> Case:
         ),
         held_out=run.held_out,
     )
+
+
+def fall_of(base: Track, onset: int) -> Truth:
+    """Whether half of the modes went in a fall of the level, or the samples only became bad."""
+    before = median(base.spreads[max(0, onset - _BEFORE) : onset])
+    after = median(base.spreads[onset : onset + LASTING])
+    return "full" if after <= FULL_BELOW * before else "blurred"
 
 
 def first_grey(truth: Labels) -> int | None:
@@ -147,7 +167,7 @@ def spliced(base: Track, part: Track, begins: int, moments: list[int] | None = N
         begins: see ``base``.
         moments: images_seen of all; None takes those of ``base``.
     """
-    columns = ("signals", "second", "finite", "levels", "d_loss")
+    columns = ("signals", "second", "finite", "levels", "spreads", "d_loss")
     joined: dict[str, Any] = {
         name: [*getattr(base, name)[:begins], *getattr(part, name)] for name in columns
     }
@@ -168,7 +188,15 @@ def shocked_case(run: Run, base: Track, truth: Labels, begins: int) -> Case:
         base,
         **{
             name: getattr(base, name)[early : early + count]
-            for name in ("images_seen", "signals", "second", "finite", "levels", "d_loss")
+            for name in (
+                "images_seen",
+                "signals",
+                "second",
+                "finite",
+                "levels",
+                "spreads",
+                "d_loss",
+            )
         },
         heavy={p - early + begins: s for p, s in base.heavy.items() if early <= p < early + count},
         independent={},

@@ -40,7 +40,7 @@ class Labels:
         return any(label in ("healthy", "collapsed") for label in self.labels)
 
 
-def level(classes: Tensor, count: int, asked: Tensor | None = None) -> float:
+def level(classes: Tensor, count: int, asked: Tensor | None = None) -> tuple[float, float]:
     """Share of a distribution that samples show: good samples times the modes they spread over.
 
     Args:
@@ -49,17 +49,18 @@ def level(classes: Tensor, count: int, asked: Tensor | None = None) -> float:
         asked: ``(N,)`` the mode that was asked for; another one is junk.
 
     Returns:
-        ``hq exp(H(p)) / C`` in [0, 1], p the shares of the modes among the good samples.
+        The level ``hq exp(H(p)) / C`` in [0, 1], p the shares of the modes among the good samples,
+        and its second factor alone, ``exp(H(p)) / C``: the share of the modes.
     """
     good = classes >= 0
     if asked is not None:
         good &= classes == asked
     kept = classes[good]
     if not len(kept):
-        return 0.0
+        return 0.0, 0.0
     shares = torch.bincount(kept, minlength=count).double() / len(kept)
-    entropy = float(torch.special.entr(shares).sum())
-    return float(good.double().mean()) * math.exp(entropy) / count
+    spread = math.exp(float(torch.special.entr(shares).sum())) / count
+    return float(good.double().mean()) * spread, spread
 
 
 def label(levels: Sequence[float]) -> Labels:

@@ -203,7 +203,9 @@ def _probe(
         track.finite.append(finite)
         # A sudden injection is a collapse by construction.
         known = active is not None and not active.gradual
-        track.levels.append(0.0 if known else true_level(bench, shown, probe))
+        reached, spread = (0.0, 0.0) if known else true_level(bench, shown, probe)
+        track.levels.append(reached)
+        track.spreads.append(spread)
         track.d_loss.append(stream.statistic("d_loss", probe))
         if bench.evaluations and probe in stream.heavy:
             smooth = Shown(View(stream, probe, True, bench.oracle, begins or 0), active, since)
@@ -225,11 +227,12 @@ def _end_broken(track: Track) -> None:
     track.second.append(None)
     track.finite.append(False)
     track.levels.append(0.0)
+    track.spreads.append(0.0)
     track.d_loss.append(math.nan)
 
 
-def true_level(bench: Bench, shown: Shown, probe: int) -> float:
-    """What the oracle says of a probe."""
+def true_level(bench: Bench, shown: Shown, probe: int) -> tuple[float, float]:
+    """What the oracle says of a probe; see :func:`benchmarks.collapse.labels.level`."""
     samples, asked = samples_for(bench, shown, _TRUTH.get(bench.kind, 1024), _TRUTH_SEED + probe)
     return level(bench.oracle.classes(samples), bench.oracle.count, asked)
 

@@ -145,6 +145,7 @@ class Scores:
     Attributes:
         recall: full collapses that were called within two probes.
         recall_trained: of those, in runs that were trained to collapse.
+        blurred: runs whose samples became bad while the modes stayed, and that were called lost.
         partial: partial collapses that were flagged within eight probes.
         input: ignored conditions and inputs that were reported, and dead classes flagged.
         diverged: divergences that were called within two probes.
@@ -168,6 +169,7 @@ class Scores:
 
     recall: Share
     recall_trained: Share
+    blurred: Share
     partial: Share
     input: Share
     diverged: Share
@@ -221,6 +223,7 @@ def score(outcomes: Sequence[Outcome]) -> Scores:
     return Scores(
         recall=share_of([in_time(o) for o in full]),
         recall_trained=share_of([in_time(o) for o in full if not o.case.injected]),
+        blurred=share_of([in_time(o) for o in of("blurred")]),
         partial=share_of([flagged_in_time(o) for o in of("partial")]),
         input=share_of([found_in_time(o) for o in of("input", "classes")]),
         diverged=share_of([in_time(o) for o in of("diverged")]),
@@ -245,7 +248,11 @@ def score(outcomes: Sequence[Outcome]) -> Scores:
         after_onset=share_of([r == math.inf for r in regrets]),
         never_learned=share_of([o.states[-1] == "never_learned" for o in of("bad")]),
         wrongly_never=share_of(
-            ["never_learned" in o.states for o in plain if o.case.truth in ("healthy", "full")]
+            [
+                "never_learned" in o.states
+                for o in plain
+                if o.case.truth in ("healthy", "full", "blurred")
+            ]
         ),
         recovery=share_of([recovered(o) for o in of("recover")]),
     )

@@ -48,6 +48,7 @@ def goals(scores: Scores) -> str:
             percent(scores.recall),
         ),
         ("... of which trained, not injected", "", percent(scores.recall_trained)),
+        ("samples that became bad, all modes there, called lost", "", percent(scores.blurred)),
         ("partial collapses flagged within 8 probes", ">= 80 %", percent(scores.partial)),
         ("divergences called within 2 probes", "", percent(scores.diverged)),
         ("dead classes, ignored labels or inputs reported", "", percent(scores.input)),
@@ -170,7 +171,7 @@ def by_injection(outcomes: Sequence[Outcome]) -> str:
             for o in outcomes
             if (o.case.track.injection or "(trained)") == name and not o.case.control
         ]
-        for truth in ("full", "partial", "diverged", "recover", "classes", "input"):
+        for truth in ("full", "blurred", "partial", "diverged", "recover", "classes", "input"):
             cases = [o for o in mine if o.case.truth == truth]
             if not cases:
                 continue
@@ -200,18 +201,16 @@ def by_space(spaces: Mapping[str, Sequence[Outcome]]) -> str:
     rows = []
     for name, outcomes in spaces.items():
         full = [o for o in outcomes if o.case.truth in ("full", "diverged")]
-        partial = [o for o in outcomes if o.case.truth == "partial"]
         plain = [o for o in outcomes if not o.case.injected]
         rows.append(
             (
                 name,
                 percent(share_of([in_time(o) for o in full])),
-                short(share_of([flagged_in_time(o) for o in partial])),
                 f"{sum(len(false_alarms(o)) for o in plain)} in "
                 f"{sum(healthy_probes(o) for o in plain):,}",
             )
         )
-    return table(("space", "recall in 2 probes", "partial in 8", "false alarms, probes"), rows)
+    return table(("space", "recall in 2 probes", "false alarms, probes"), rows)
 
 
 def noticed(outcome: Outcome) -> bool:
@@ -227,7 +226,7 @@ def noticed(outcome: Outcome) -> bool:
         return found_in_time(outcome)
     if truth == "recover":
         return recovered(outcome)
-    return truth == "unclear" or in_time(outcome)
+    return truth in ("unclear", "blurred") or in_time(outcome)
 
 
 def short(share: Share) -> str:

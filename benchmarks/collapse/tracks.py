@@ -52,6 +52,7 @@ class Track:
         finite: of every probe.
         heavy: scores of evaluations by probe.
         levels: of the oracle.
+        spreads: share of the modes that the good samples spread over.
         d_loss: of the discriminator.
         independent: Frechet distance of each evaluation in a space that the detector never sees;
             empty for injections, whose generator before the onset is that of the run.
@@ -68,6 +69,7 @@ class Track:
     finite: list[bool] = field(default_factory=list)
     heavy: dict[int, dict[str, float | None]] = field(default_factory=dict)
     levels: list[float] = field(default_factory=list)
+    spreads: list[float] = field(default_factory=list)
     d_loss: list[float] = field(default_factory=list)
     independent: dict[int, float] = field(default_factory=dict)
 
@@ -82,7 +84,7 @@ class Track:
 
     def cut(self, first: int, last: int) -> Track:
         """The probes from ``first`` to before ``last`` alone, without evaluations."""
-        columns = ("images_seen", "signals", "second", "finite", "levels", "d_loss")
+        columns = ("images_seen", "signals", "second", "finite", "levels", "spreads", "d_loss")
         rows: dict[str, Any] = {name: getattr(self, name)[first:last] for name in columns}
         return replace(self, heavy={}, independent={}, **rows)
 

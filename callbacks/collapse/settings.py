@@ -91,7 +91,7 @@ class DetectorSettings:
     slow_window: int = 6
     part_drop: float = 0.35
     part_z: float = -8.0
-    partial_drop: float = 0.06
+    partial_drop: float = 0.08
     partial_z: float = -4.0
     partial_probes: int = 4
     partial_window: int = 5

@@ -5,7 +5,14 @@ import math
 import pytest
 import torch
 
-from benchmarks.collapse.labels import label, level
+from benchmarks.collapse.cases import fall_of
+from benchmarks.collapse.labels import label
+from benchmarks.collapse.labels import level as level_and_spread
+from benchmarks.collapse.tracks import Track
+
+
+def level(*values) -> float:
+    return level_and_spread(*values)[0]
 
 
 def test_an_even_spread_over_all_modes_has_level_one() -> None:
@@ -19,7 +26,7 @@ def test_junk_and_missing_modes_lower_the_level_by_their_share() -> None:
     # 20 samples over 8 modes: four modes have 3, four have 2.
     shares = [3 / 20] * 4 + [2 / 20] * 4
     spread = math.exp(-sum(p * math.log(p) for p in shares))
-    assert level(half_junk, 8) == pytest.approx(0.5 * spread / 8)
+    assert level_and_spread(half_junk, 8) == pytest.approx((0.5 * spread / 8, spread / 8))
     assert level(torch.full((5,), -1), 8) == 0.0
 
 
@@ -63,3 +70,11 @@ def test_a_run_that_never_learned_has_no_label_but_early() -> None:
     found = label([0.1, 0.2, 0.29, 0.1])
     assert not found.learned and found.onset is None
     assert set(found.labels) == {"early"}
+
+
+def test_a_fall_is_full_where_half_of_the_modes_went_and_blurred_otherwise() -> None:
+    base = Track("ring-r1-turning-4", "", None, "identity")
+    base.spreads = [1.0] * 6 + [0.5, 0.5, 0.9]
+    assert fall_of(base, 6) == "full"
+    base.spreads = [1.0] * 6 + [0.9, 0.4, 0.6]
+    assert fall_of(base, 6) == "blurred"

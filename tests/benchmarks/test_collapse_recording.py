@@ -91,11 +91,12 @@ def test_what_is_held_out_is_never_tuned_on() -> None:
 
 def test_a_spliced_track_is_the_run_until_the_injection() -> None:
     base = Track("ring-r1-healthy-4", "", None, "identity", images_seen=[1, 2, 3, 4, 5])
-    base.levels, base.d_loss = [0.5] * 5, [1.0] * 5
+    base.levels, base.spreads, base.d_loss = [0.5] * 5, [0.9] * 5, [1.0] * 5
     base.signals, base.second, base.finite = [{"a": {}}] * 5, [None] * 5, [True] * 5
     base.heavy, base.independent = {1: {"fd": 1.0}, 4: {"fd": 2.0}}, {1: 1.0, 4: 2.0}
     part = Track("ring-r1-healthy-4", "constant", 3, "identity", images_seen=[4, 5])
     part.levels, part.d_loss, part.signals = [0.0, 0.1], [2.0] * 2, [{"b": {}}] * 2
+    part.spreads = [0.0, 0.2]
     part.second, part.finite, part.heavy = [None] * 2, [True] * 2, {4: {"fd": 9.0}}
     found = spliced(base, part, 3)
     assert found.images_seen == [1, 2, 3, 4, 5] and found.injection == "constant"
