@@ -9,7 +9,7 @@ from typing import Any, Literal
 from benchmarks.collapse.injections import Injection
 from benchmarks.collapse.labels import LASTING, Label, Labels, label
 from benchmarks.collapse.plan import KINDS, Run
-from benchmarks.collapse.tracks import Track
+from benchmarks.collapse.tracks import COLUMNS, Track
 
 Truth = Literal[
     "healthy",
@@ -167,9 +167,8 @@ def spliced(base: Track, part: Track, begins: int, moments: list[int] | None = N
         begins: see ``base``.
         moments: images_seen of all; None takes those of ``base``.
     """
-    columns = ("signals", "second", "finite", "levels", "spreads", "d_loss")
     joined: dict[str, Any] = {
-        name: [*getattr(base, name)[:begins], *getattr(part, name)] for name in columns
+        name: [*getattr(base, name)[:begins], *getattr(part, name)] for name in COLUMNS
     }
     return replace(
         part,

@@ -21,7 +21,7 @@ from gan_modules.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 
 #: Goal: most of the training time that probes may take.
 LIMIT = 0.05
-_ROUNDS, _SHORT_ROUNDS = 600, 60
+_ROUNDS, _SHORT_ROUNDS = 300, 60
 
 
 class Watch(pl.Callback):

@@ -73,8 +73,7 @@ def smoke() -> tuple[dict[str, Any], str]:
 def _plain(case: Case) -> dict[str, Any]:
     values = {**vars(case), "labels": list(case.labels), "track": json.loads(case.track.to_json())}
     track = values["track"]
-    # Not needed by the detector, and most of the bytes.
-    track["independent"] = {}
+    # The detector does not look at these.
     for row in track["signals"] + [r for r in track["second"] if r]:
         for signals in row.values():
             for name in ("density", "effective_rank"):

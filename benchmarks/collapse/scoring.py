@@ -16,6 +16,7 @@ from callbacks.collapse.records import LOST
 IN_TIME, IN_TIME_PARTIAL = 2, 8
 #: Dates are judged for alarms up to so many probes after the onset.
 _DATED = 12
+_LEARNED = ("healthy", "full", "blurred")
 
 
 def detected(outcome: Outcome) -> Alarm | None:
