@@ -18,7 +18,7 @@ from callbacks.collapse.evidence import evidence
 from callbacks.collapse.findings import condition_ignored, findings, look_at_classes
 from callbacks.collapse.memory import Memory
 from callbacks.collapse.onset import FallSum, date_onset
-from callbacks.collapse.partial import PART_NOISE, WATCHED, PartialFall
+from callbacks.collapse.partial import PART_NOISE, WatchedParts
 from callbacks.collapse.records import LOST, WHOLE, Band, Severity, Signals, State, Verdict
 from callbacks.collapse.score import Parts, is_class, parts_of, score_noise
 from callbacks.collapse.settings import DetectorSettings
@@ -52,21 +52,9 @@ class CollapseDetector:
         self.memory = Memory()
         self.verdict = Verdict("warmup")
         self.probes = 0
-        self._fall, self._parts_watched = FallSum(), self._watch({})
-        self._fallen: list[int] = []
+        self._fall, self._watched = FallSum(), WatchedParts(self.memory, self.settings)
         self._worse = False
         self._counts = {"above": 0, "calm": 0, "since": 0, "rubbish": 0, "far": 0}
-
-    def _watch(self, sums: Mapping[str, Any]) -> dict[int, PartialFall]:
-        return {
-            which: PartialFall(
-                which,
-                self.memory,
-                self.settings,
-                FallSum(**sums[str(which)]) if str(which) in sums else None,
-            )
-            for which in WATCHED
-        }
 
     @property
     def armed(self) -> bool:
@@ -150,16 +138,13 @@ class CollapseDetector:
             # Beyond doubt, but not by half: most modes may be there still.
             full = max(drop, lost) >= self.settings.lasting_drop
             return "collapsed", "full" if full else "partial", reason
-        if before.state == "suspect" and before.severity == "partial":
-            for part in self._parts_watched.values():
-                if reason := part.certainty(self._counts["since"]):
-                    return "collapsed", "partial", reason
+        in_part = before.state == "suspect" and before.severity == "partial"
+        if in_part and (reason := self._watched.certainty(self._counts["since"])):
+            return "collapsed", "partial", reason
         if reason := self._suspicious(parts, drop, dead):
             return "suspect", None, reason
-        reasons = {n: r for n, part in self._parts_watched.items() if (r := part.suspicion())}
-        if reasons:
-            self._fallen = list(reasons)
-            return "suspect", "partial", next(iter(reasons.values()))
+        if reason := self._watched.suspicion():
+            return "suspect", "partial", reason
         if before.state == "recovered" and self._counts["since"] < self.settings.settle_probes:
             return "recovered", None, "a collapse is over"
         return "healthy", None, ""
@@ -215,12 +200,9 @@ class CollapseDetector:
         if lower >= settings.suspect_drop and beyond and self._fall.value >= settings.steep_sum:
             return f"the score fell by {drop:.0%}, far beyond its noise", drop
         low = sum(d >= settings.suspect_drop for d in memory.drops[-settings.slow_window :])
-        falls = {n: part.steep() for n, part in self._parts_watched.items()}
-        worst = max(falls, key=lambda n: falls[n])
-        if falls[worst] > 0:
-            self._fallen = [worst]
-            why = f"the {WATCHED[worst]} fell by {falls[worst]:.0%}, far beyond its noise"
-            return why, falls[worst]
+        reason, lost = self._watched.steep()
+        if reason:
+            return reason, lost
         suspected = self.verdict.state == "suspect" and self.verdict.severity is None
         low = sum(d >= settings.suspect_drop for d in memory.drops[-settings.slow_window :])
         if suspected and low >= settings.slow_probes:
@@ -251,8 +233,7 @@ class CollapseDetector:
             return
         level = median(self.memory.healthy[-self.settings.onset_baseline :])
         self._fall.add(self._now, math.log(level / parts.score), self.settings.onset_kappa)
-        for part in self._parts_watched.values():
-            part.add(self._now)
+        self._watched.add(self._now)
 
     # -- divergence and recovery -------------------------------------------------------------------
 
@@ -271,8 +252,7 @@ class CollapseDetector:
         settings, counts, before = self.settings, self._counts, self.verdict
         back = drop <= settings.healthy_drop
         if before.severity == "partial":
-            watched = [self._parts_watched[n] for n in self._fallen]
-            back = all(part.is_over() for part in watched) if watched else back
+            back = self._watched.is_over() if self._watched.fallen else back
             if min(self.memory.drops[-2:]) >= settings.full_drop:
                 return (
                     "collapsed",
@@ -339,7 +319,7 @@ class CollapseDetector:
         """
         self.band = band or self.band
         self.memory = Memory()
-        self._fall, self._parts_watched, self._fallen = FallSum(), self._watch({}), []
+        self._fall, self._watched = FallSum(), WatchedParts(self.memory, self.settings)
         self._counts = dict.fromkeys(self._counts, 0)
         self.planned_probes += self.probes
         self.verdict = Verdict("warmup", reason=reason)
@@ -362,31 +342,28 @@ class CollapseDetector:
                 onset = self._date(severity)
                 moment = memory.moment(onset, self._now)
         if state in ("healthy", "recovered") and parts is not None:
-            self._fallen = []
+            self._watched.fallen = []
             memory.settle(parts)
         if state == "recovered" and changed:
             counts["calm"], self._fall = 0, FallSum()
-            self._parts_watched, self._fallen = self._watch({}), []
+            self._watched = WatchedParts(memory, self.settings)
         self.verdict = replace(
             before,
             state=state,
             severity=severity,
             peak=memory.peak,
-            lost_share=self._lost_share() if severity == "partial" else None,
+            lost_share=self._watched.lost_share() if severity == "partial" else None,
             onset=moment,
             onset_probe=onset,
             alarm=alarm,
             reason=reason,
         )
 
-    def _lost_share(self) -> float:
-        return max(part.lost_share() for part in self._parts_watched.values())
-
     def _date(self, severity: Severity | None) -> int:
         """The probe at which the present fall began."""
         values, summed = self.memory.scores, self._fall.start
-        if self._fallen and (severity == "partial" or summed is None):
-            part = self._parts_watched[self._fallen[0]]
+        part = self._watched.first()
+        if part is not None and (severity == "partial" or summed is None):
             values, summed = part.values, part.sum.start
         return date_onset(values, self._now - len(values) + 1, summed, self.settings)
 
@@ -401,8 +378,7 @@ class CollapseDetector:
             "verdict": self.verdict.to_dict(),
             "probes": self.probes,
             "fall": asdict(self._fall),
-            "partial": {str(n): asdict(part.sum) for n, part in self._parts_watched.items()},
-            "fallen": list(self._fallen),
+            "watched": self._watched.to_dict(),
             "counts": dict(self._counts),
             "worse": self._worse,
         }
@@ -413,5 +389,5 @@ class CollapseDetector:
         self.memory = Memory.from_dict(state["memory"])
         self.verdict, self.probes = Verdict.from_dict(state["verdict"]), state["probes"]
         self._fall = FallSum(**state["fall"])
-        self._parts_watched, self._fallen = self._watch(state["partial"]), list(state["fallen"])
+        self._watched = WatchedParts(self.memory, self.settings, state["watched"])
         self._counts, self._worse = dict(state["counts"]), state["worse"]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
 from callbacks.collapse.memory import Memory
 from callbacks.collapse.onset import FallSum
 from callbacks.collapse.settings import DetectorSettings
@@ -96,3 +100,79 @@ class PartialFall:
     def is_over(self) -> bool:
         """Whether the part is back at its level."""
         return self.values[-1] >= (1.0 - self.settings.partial_drop / 2) * self.noise()[0]
+
+
+class WatchedParts:
+    """All watched parts together.
+
+    Args:
+        memory: of the detector.
+        settings: of the detector.
+        state: of :meth:`to_dict`; None begins anew.
+
+    Attributes:
+        parts: by :data:`WATCHED`.
+        fallen: those that the present suspicion or collapse rests on.
+    """
+
+    def __init__(
+        self, memory: Memory, settings: DetectorSettings, state: Mapping[str, Any] | None = None
+    ) -> None:
+        sums = state["sums"] if state else {}
+        self.parts = {
+            which: PartialFall(
+                which,
+                memory,
+                settings,
+                FallSum(**sums[str(which)]) if sums else None,
+            )
+            for which in WATCHED
+        }
+        self.fallen: list[int] = list(state["fallen"]) if state else []
+
+    def add(self, probe: int) -> None:
+        """Take the latest probe into all sums."""
+        for part in self.parts.values():
+            part.add(probe)
+
+    def suspicion(self) -> str:
+        """Why there is a suspicion of a partial collapse; empty where there is none."""
+        reasons = {which: part.suspicion() for which, part in self.parts.items()}
+        fallen = [which for which, reason in reasons.items() if reason]
+        if not fallen:
+            return ""
+        self.fallen = fallen
+        return reasons[fallen[0]]
+
+    def certainty(self, probes: int) -> str:
+        """Why a suspicion that has lasted so many probes is certain; empty where it is not."""
+        reasons = [part.certainty(probes) for part in self.parts.values()]
+        return next((reason for reason in reasons if reason), "")
+
+    def steep(self) -> tuple[str, float]:
+        """The part that fell most, far beyond its noise: why, and by which share; or nothing."""
+        falls = {which: part.steep() for which, part in self.parts.items()}
+        worst = max(falls, key=lambda which: falls[which])
+        if not falls[worst] > 0:
+            return "", 0.0
+        self.fallen = [worst]
+        return f"the {WATCHED[worst]} fell by {falls[worst]:.0%}, far beyond its noise", falls[
+            worst
+        ]
+
+    def lost_share(self) -> float:
+        """Estimated share of the modes that is lost."""
+        return max(part.lost_share() for part in self.parts.values())
+
+    def is_over(self) -> bool:
+        """Whether what had fallen is back."""
+        return all(self.parts[which].is_over() for which in self.fallen)
+
+    def first(self) -> PartialFall | None:
+        """The part that dates a fall; None where none has fallen."""
+        return self.parts[self.fallen[0]] if self.fallen else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        sums = {str(which): asdict(part.sum) for which, part in self.parts.items()}
+        return {"sums": sums, "fallen": list(self.fallen)}
