@@ -20,7 +20,8 @@ def draw_bank(module: Any, space: FeatureSpace, samples: int, seed: int) -> Feat
     """Draw and describe ``samples`` samples, shared out over the ranks.
 
     Args:
-        module: has ``draw_latents(n, generator=)`` and ``decode(z)``.
+        module: has ``draw_latents(n, generator=)`` and ``decode(z)``; with ``num_classes`` above 0
+            also ``decode(z, labels)``.
         space: on the module's device.
         samples: over all ranks.
         seed: latents of block b come from a generator seeded by (seed, b).
@@ -55,7 +56,14 @@ def draw_share(module: Any, indices: Sequence[int], samples: int, seed: int) -> 
             if len(rows):
                 own = torch.Generator().manual_seed(seed * _STRIDE + first // _BLOCK)
                 latents = module.draw_latents(_BLOCK, generator=own)
-                yield module.decode(latents[rows.to(latents.device)])
+                chosen = latents[rows.to(latents.device)]
+                yield module.decode(chosen, *labels_in_turn(module, rows + first))
+
+
+def labels_in_turn(module: Any, indices: Tensor) -> tuple[Tensor, ...]:
+    """The classes of samples by their global index: each in turn; nothing where there are none."""
+    classes = getattr(module, "num_classes", 0)
+    return (indices % classes,) if classes else ()
 
 
 def weights_judged(module: Any) -> Literal["raw", "ema"]:

@@ -61,6 +61,7 @@ class TrainingSet(Dataset[Images]):
         single: Images = {"image": batch["image"][0]}
         if "label" in batch:
             single["label"] = batch["label"][0]
+        single["index"] = batch["index"][0]
         return single
 
     def __getitems__(self, items: Sequence[tuple[int, int]]) -> Images:
@@ -86,6 +87,7 @@ class TrainingSet(Dataset[Images]):
         }
         if self.labels is not None:
             batch["label"] = torch.from_numpy(self.labels[indices])
+        batch["index"] = torch.from_numpy(indices.copy())
         return batch
 
 

@@ -16,10 +16,13 @@ class Images(TypedDict):
     Attributes:
         image: float32 ``(N, C, H, W)`` in [-1, 1].
         label: int64 ``(N,)`` class indices; absent when the data have no classes.
+        index: int64 ``(N,)`` places of the images in the training part, for what is learned for
+            each image.
     """
 
     image: Tensor
     label: NotRequired[Tensor]
+    index: NotRequired[Tensor]
 
 
 class Points(TypedDict):
@@ -28,10 +31,12 @@ class Points(TypedDict):
     Attributes:
         image: float32 ``(N, 2)``, in the units of the distribution (not bounded by 1).
         label: int64 ``(N,)`` index of the mixture component that each point was drawn from.
+        index: int64 ``(N,)`` places of the points in the training part.
     """
 
     image: Tensor
     label: NotRequired[Tensor]
+    index: NotRequired[Tensor]
 
 
 def to_uint8(images: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from callbacks.drawing import labels_in_turn
 from callbacks.durable import replacing
 from callbacks.media import gif
 from datamodules.batches import to_uint8
@@ -51,7 +52,10 @@ def main(argv: Sequence[str]) -> int:
     own = torch.Generator().manual_seed(options.seed)
     ends = opened.module.draw_latents(2 * options.walks, generator=own)
     walks = walk(ends[: options.walks], ends[options.walks :], steps, options.way)
-    images = opened.module.decode(walks.flatten(0, 1)).float().cpu()
+    # A walk stays in its class.
+    rows = torch.arange(options.walks).repeat_interleave(steps)
+    labels = labels_in_turn(opened.module, rows)
+    images = opened.module.decode(walks.flatten(0, 1), *labels).float().cpu()
     if images.ndim != 4:
         raise CommandError(
             f"run must make images, got {options.run}, which makes points; use ganagerie sample"

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torchvision.utils import make_grid
 
+from callbacks.drawing import labels_in_turn
 from callbacks.durable import replacing
 from callbacks.media import picture
 from experiments.arguments import OneLineParser, count, seed
@@ -33,6 +34,7 @@ def main(argv: Sequence[str]) -> int:
         "--checkpoint", default="best", help="best, pre-collapse, last, a step or images=N"
     )
     parser.add_argument("--seed", type=seed, default=0, help="of the latents (0)")
+    parser.add_argument("--class", dest="label", type=seed, help="number of a class (each in turn)")
     parser.add_argument("--columns", type=count, default=8, help="of the grid (8)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     options = parser.parse_args(argv)
@@ -45,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
         for file in [*out.glob("[0-9]*.png"), out / "points.csv"]:
             file.unlink(missing_ok=True)
     with writing_to(out):
-        written = write(draw(opened.module, options.n, options.seed), out, options.columns)
+        written = write(draw(opened.module, options.n, options.seed, options.label), out, options.columns)
     print(f"{written} of {opened.entry['path']}: {out}", file=sys.stderr)
     return 0
 
@@ -75,13 +77,31 @@ def grid_path(out: Path) -> Path:
     return whole.with_name(f"{whole.name}-grid.png")
 
 
-def draw(module: Any, n: int, seed: int) -> Iterator[torch.Tensor]:
+def draw(module: Any, n: int, seed: int, label: int | None = None) -> Iterator[torch.Tensor]:
     """``n`` samples in stacks of at most 256; image i does not depend on ``n``."""
     own = torch.Generator().manual_seed(seed)
     for start in range(0, n, STACK):
         # One latent at a time: a generator fills larger requests in another order.
         each = [module.draw_latents(1, generator=own) for _ in range(min(STACK, n - start))]
-        yield module.decode(torch.cat(each)).float().cpu()
+        labels = labels_of(module, torch.arange(start, start + len(each)), label)
+        yield module.decode(torch.cat(each), *labels).float().cpu()
+
+
+def labels_of(module: Any, indices: torch.Tensor, label: int | None) -> tuple[torch.Tensor, ...]:
+    """The class asked for, or each in turn.
+
+    Raises:
+        CommandError: a class is asked for that the run has not.
+    """
+    if label is None:
+        return labels_in_turn(module, indices)
+    classes = getattr(module, "num_classes", 0)
+    if label >= classes:
+        have = f"0..{classes - 1}" if classes else "none"
+        raise CommandError(
+            f"--class must be a class of the run, got {label}, it has {have}; leave --class out"
+        )
+    return (torch.full_like(indices, label),)
 
 
 def write(drawn: Iterator[torch.Tensor], out: Path, columns: int) -> str:

@@ -20,7 +20,14 @@ class Objective(ABC):
 
     Scores are raw and unbounded, of any shape, usually ``(N,)``; larger means "more real".
     Half-precision scores are raised to float32 before the mean.
+
+    Attributes:
+        compares: G's loss compares fakes with real samples, so it gets ``real_scores`` too.
+        undecided_at_zero: a score of 0 means that D cannot tell, as for classifiers and margins.
     """
+
+    compares: bool = False
+    undecided_at_zero: bool = False
 
     @abstractmethod
     def discriminator_loss(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
@@ -39,6 +46,8 @@ class Minimax(Objective):
     ``E log(1 - D)``. At the optimal D the value is ``2 JSD - log 4``. The gradient of G vanishes
     where D wins; :class:`NonSaturating` is the cure.
     """
+
+    undecided_at_zero = True
 
     def discriminator_loss(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         """Binary cross entropy with targets 1 and 0, summed over the two halves."""
@@ -64,6 +73,8 @@ class NonSaturating(Objective):
     Raises:
         ValueError: unless ``fake_target < real_target``, both finite.
     """
+
+    undecided_at_zero = True
 
     def __init__(self, real_target: float = 1.0, fake_target: float = 0.0) -> None:
         _require_finite("NonSaturating", real_target=real_target, fake_target=fake_target)
@@ -139,6 +150,8 @@ class Hinge(Objective):
     and 17: D minimises ``E max(0, 1 - s_real) + E max(0, 1 + s_fake)``, G minimises
     ``-E s_fake``. At the optimal D its loss is ``2 (1 - TV)``.
     """
+
+    undecided_at_zero = True
 
     def discriminator_loss(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         """Sum of the two hinge losses; 0 once both margins hold everywhere."""

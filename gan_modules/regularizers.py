@@ -28,10 +28,11 @@ _EPSILON = 1e-12
 
 
 class Regularizer:
-    """Base with the two hooks; each does nothing until overridden.
+    """Base with the three hooks; each does nothing until overridden.
 
     Attributes:
         name: key of the penalty in the logs.
+        player: whose loss and steps it belongs to: discriminator or generator.
         per_sample: the penalty reads the gradient of one sample's score, which a discriminator
             that normalises over the batch does not have; the engine refuses that pair.
         bounds_slope: keeps the slope of D finite, which a Wasserstein objective needs.
@@ -46,6 +47,7 @@ class Regularizer:
     """
 
     name: str = "regularizer"
+    player: str = "discriminator"
     per_sample: bool = False
     bounds_slope: bool = False
 
@@ -68,8 +70,12 @@ class Regularizer:
         """
         return None
 
-    def after_step(self, discriminator: nn.Module) -> None:
-        """Restore a constraint on the parameters after D's optimizer step."""
+    def weight_penalty(self, network: nn.Module) -> Tensor | None:
+        """A weighted scalar on the weights of the player's network, or None."""
+        return None
+
+    def after_step(self, network: nn.Module) -> None:
+        """Restore a constraint on the parameters after the player's optimizer step."""
 
 
 class GradientPenalty(Regularizer):
@@ -206,9 +212,9 @@ class WeightClipping(Regularizer):
         self.bound = _require_positive(self, "bound", bound)
 
     @torch.no_grad()
-    def after_step(self, discriminator: nn.Module) -> None:
+    def after_step(self, network: nn.Module) -> None:
         """Clamp in place."""
-        for parameter in discriminator.parameters():
+        for parameter in network.parameters():
             parameter.clamp_(-self.bound, self.bound)
 
 

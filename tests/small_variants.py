@@ -1,6 +1,7 @@
 """Every variant of the catalogue with networks small enough for a test."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,12 +13,13 @@ from datamodules.base import DataModule
 from datamodules.batches import to_uint8
 from datamodules.cache import LabelledImages, content_hash
 from datamodules.loading import RankedSampler, ResumableLoader
-from gan_modules.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from gan_modules.networks.sn_dcgan import SNDCGANDiscriminator, SNDCGANGenerator
+from gan_modules.engine.hyperparameters import is_plain
+from tests.small import plain
+from tests.small.sizes import CLASSES, LATENT, SIZE, WIDTH
 
-SIZE = 32
-WIDTH = 4
-LATENT = 6
+__all__ = ["CLASSES", "LATENT", "SIZE", "WIDTH"]
+
+PARTS = {**plain.PARTS}
 
 
 class FixedImages(Dataset):
@@ -33,7 +35,11 @@ class FixedImages(Dataset):
 
     def __getitem__(self, item: int | tuple[int, int]) -> dict[str, Tensor]:
         index = item[0] if isinstance(item, tuple) else item
-        return {"image": self.images[index]}
+        return {
+            "image": self.images[index],
+            "label": torch.tensor(index % CLASSES),
+            "index": torch.tensor(index),
+        }
 
 
 class SmallImages(DataModule):
@@ -55,20 +61,22 @@ def loader(
     return ResumableLoader(data, sampler, **kw)
 
 
-def networks(name: str, normalization: str) -> tuple[nn.Module, nn.Module]:
-    """A small pair for the variant; ``normalization`` of G, and of D where it is not spectral."""
-    if name == "SNGAN":
-        generator = SNDCGANGenerator(SIZE, 1, LATENT, WIDTH, normalization)
-        return generator, SNDCGANDiscriminator(SIZE, 1, WIDTH)
-    generator = DCGANGenerator(SIZE, 1, LATENT, WIDTH, normalization)
-    return generator, DCGANDiscriminator(SIZE, 1, WIDTH, normalization)
+def arguments(name: str, normalization: str = "none", **options: Any) -> dict[str, Any]:
+    """Constructor arguments of a small variant: networks, and options in place of its own."""
+    return {**PARTS[name](normalization), **options}
 
 
 def build(name: str, normalization: str = "none", **options: Any) -> Any:
     """A small module of the catalogue's class ``name``, the same weights at every call."""
     with torch.random.fork_rng():
         torch.manual_seed(5)
-        return getattr(gan_modules, name)(*networks(name, normalization), **options)
+        return getattr(gan_modules, name)(**arguments(name, normalization, **options))
+
+
+def load(name: str, path: Path, **options: Any) -> Any:
+    """:func:`gan_modules.load` of a checkpoint of :func:`build`, whose parts are objects."""
+    parts = arguments(name, **options)
+    return gan_modules.load(path, **{k: v for k, v in parts.items() if not is_plain(v)})
 
 
 def names() -> list[str]:

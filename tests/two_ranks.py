@@ -35,7 +35,7 @@ QUIET = {
 def equal_case(name: str, rank: int, world: int, **options: Any) -> dict[str, Any]:
     """Ten rounds of a BN-free float64 module under SGD; the weights after them."""
     torch.manual_seed(11)
-    module = build(name, discriminator_steps=2, ema_half_life_images=40.0, **options).double()
+    module = build(name, ema_half_life_images=40.0, **options).double()
     module.optimizer = sgd()
     strategy = "gan_ddp" if world > 1 else "auto"
     trainer = Trainer(

@@ -102,23 +102,9 @@ class LabelledGame(AdversarialModule):
         z = super().draw_latents(n, generator=generator)
         return self.asked(z, torch.arange(n, device=z.device) % self.num_classes)
 
-    def sample(
-        self,
-        n: int,
-        *,
-        labels: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """``n`` images of the classes asked for; of each class in turn where none is.
-
-        Args:
-            n: how many.
-            labels: ``(n,)``, or None.
-            generator: of the latents.
-        """
-        z = self.draw_latents(n, generator=generator)
-        if labels is not None:
-            z = self.asked(z, labels.to(z.device))
-        with torch.no_grad(), evaluating(self.sampler()) as network:
-            images: Tensor = network(z)
+    @torch.no_grad()
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images of latents, whose tail asks for a class where ``labels`` do not."""
+        with evaluating(self.sampler()) as network:
+            images: Tensor = network(z if labels is None else self.asked(z, labels.to(z.device)))
         return images

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from callbacks.rng import capture, reseed, restore
-from gan_modules.engine.checks import check_regularizers
+from gan_modules.engine.checks import check_parts
 from gan_modules.engine.game import Game
 from gan_modules.engine.player import Player
 from gan_modules.engine.strategy import broadcast_tensors
@@ -192,7 +192,7 @@ def smooth_discriminator(module: Any, gamma: float = 10.0) -> dict[str, float]:
             return {part.name: float(getattr(part, key))}
     added = R1(gamma)
     more = [*module.regularizers, added]
-    check_regularizers(module, module.discriminator, module.objective, more)
+    check_parts(module, module.discriminator, module.objective, more)
     module.regularizers = more
     return {added.name: added.gamma}
 

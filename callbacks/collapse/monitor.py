@@ -110,6 +110,7 @@ class CollapseMonitor(Callback):
         self._given_up = False
         self._excuse = ""
         self._alarm: Verdict | None = None
+        self._stage: tuple[str, ...] = ()
         self._non_finite: NonFiniteError | None = None
 
     replay = staticmethod(replay)
@@ -143,6 +144,7 @@ class CollapseMonitor(Callback):
         """Take the place on the grid; go on with the states of the checkpoint, if there is one."""
         if self._prober is None:
             return
+        self._stage = shocks(pl_module)
         self.pace.start(pl_module.images_seen, *planned_images(trainer, pl_module))
         detector = CollapseDetector(self._prober.band, self.thresholds, self.pace.planned_probes)
         self.detector = detector
@@ -168,6 +170,10 @@ class CollapseMonitor(Callback):
             self._excuse = ""
         if self._prober is None:
             return
+        stage = shocks(pl_module)
+        if stage != self._stage:
+            self._stage = stage
+            self.rebaseline(trainer, pl_module, f"stage {stage[-1]} begins")
         due = self.pace.due(pl_module.images_seen, trainer.strategy)
         if due or self._non_finite is not None:
             self.probe(trainer, pl_module)
@@ -372,3 +378,10 @@ class CollapseMonitor(Callback):
         self.signs.load_state_dict(state["signs"])
         self._errors = state["errors"]
         self.rollback.load_state_dict(state["rollback"])
+
+
+def shocks(module: Any) -> tuple[str, ...]:
+    """Names of the stages begun so far that change the samples by plan."""
+    referee = getattr(module, "referee", None)
+    begun = referee.stages[1 : module.position.stage + 1] if referee is not None else ()
+    return tuple(stage.name for stage in begun if stage.planned_shock)

@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import torch
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
 
+from gan_modules.augmentations import Augmentation
+from gan_modules.networks.equalized import Equalized
 from gan_modules.objectives import Objective, Wasserstein
-from gan_modules.regularizers import Regularizer
+from gan_modules.regularizers import R1, R2, Regularizer, WeightClipping
 
 
-def check_networks(owner: nn.Module, generator: nn.Module, discriminator: nn.Module) -> None:
-    """Both are networks, and not the same one.
+def check_networks(owner: nn.Module, **networks: nn.Module) -> None:
+    """All are networks, and no two are the same one.
+
+    Args:
+        owner: named in errors.
+        **networks: by argument name.
 
     Raises:
         ValueError: naming the argument and what it is.
     """
-    for name, network in (("generator", generator), ("discriminator", discriminator)):
+    for name, network in networks.items():
         if not isinstance(network, nn.Module):
             raise ValueError(
                 f"{_name(owner)}: {name} must be a torch.nn.Module, got {type(network).__name__}; "
                 "in YAML give class_path and init_args"
             )
-    if generator is discriminator:
-        raise ValueError(
-            f"{_name(owner)}: generator and discriminator must be two networks, got the same "
-            f"network ({type(generator).__name__}) for both; build each on its own"
-        )
+    for one, other in combinations(networks, 2):
+        if networks[one] is networks[other]:
+            raise ValueError(
+                f"{_name(owner)}: {one} and {other} must be two networks, got the same "
+                f"network ({type(networks[one]).__name__}) for both; build each on its own"
+            )
 
 
 def latent_dim(owner: nn.Module, generator: nn.Module) -> int:
@@ -47,17 +57,23 @@ def latent_dim(owner: nn.Module, generator: nn.Module) -> int:
     return dim
 
 
-def check_regularizers(
+def check_parts(
     owner: nn.Module,
     discriminator: nn.Module,
     objective: Objective,
     regularizers: Sequence[Regularizer],
+    augmentation: Augmentation | None = None,
 ) -> None:
-    """Pieces that do not go together.
+    """Pieces that do not go together, or only with care.
+
+    Warns where weight clipping meets spectral normalisation or momentum, and where R1 or R2 meets a
+    Wasserstein objective.
 
     Raises:
         ValueError: BatchNorm under a per-sample penalty; a Wasserstein objective with nothing
-            that bounds the discriminator; two regularizers of one name.
+            that bounds the discriminator; two regularizers of one name; an adaptive augmentation
+            under an objective whose scores have no zero; equalised and spectrally normalised
+            layers in one network.
     """
     names = [regularizer.name for regularizer in regularizers]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -67,13 +83,52 @@ def check_regularizers(
     for regularizer in regularizers:
         if regularizer.per_sample:
             refuse_batch_norm(owner, discriminator, type(regularizer).__name__)
+    spectral = has_spectral_norm(discriminator)
     if isinstance(objective, Wasserstein) and not (
-        any(regularizer.bounds_slope for regularizer in regularizers)
-        or has_spectral_norm(discriminator)
+        spectral or any(regularizer.bounds_slope for regularizer in regularizers)
     ):
         raise ValueError(
             f"{_name(owner)}: the Wasserstein objective needs a bound on the discriminator's "
             "slope, got none; add GradientPenalty or WeightClipping, or a spectral normalization"
+        )
+    if augmentation is not None and augmentation.adaptive and not objective.undecided_at_zero:
+        raise ValueError(
+            f"{_name(owner)}: an adaptive augmentation needs scores whose 0 means undecided, got "
+            f"{type(objective).__name__}; use NonSaturating, Minimax or Hinge, or DiffAugment"
+        )
+    if spectral and any(isinstance(layer, Equalized) for layer in discriminator.modules()):
+        raise ValueError(
+            f"{_name(owner)}: discriminator must not be both equalised and spectrally normalised, "
+            f"got both in {type(discriminator).__name__}; the one undoes the other's scale, choose"
+        )
+    _warn_of_odd_pairs(owner, spectral, objective, regularizers)
+
+
+def _warn_of_odd_pairs(
+    owner: nn.Module, spectral: bool, objective: Objective, regularizers: Sequence[Regularizer]
+) -> None:
+    clips = any(isinstance(regularizer, WeightClipping) for regularizer in regularizers)
+    if clips and spectral:
+        rank_zero_warn(
+            f"{_name(owner)}: weight clipping fights spectral normalisation, which rescales what "
+            "was clipped; leave one of them out"
+        )
+    if isinstance(objective, Wasserstein) and any(isinstance(r, (R1, R2)) for r in regularizers):
+        rank_zero_warn(
+            f"{_name(owner)}: R1 and R2 were tuned for the cross entropy; under a Wasserstein "
+            "objective choose gamma anew, or take GradientPenalty"
+        )
+
+
+def warn_of_momentum(
+    owner: nn.Module, regularizers: Sequence[Regularizer], optimizer: Optimizer
+) -> None:
+    """Weight clipping under a momentum optimizer, which arXiv:1701.07875 advises against."""
+    beta1 = max(group.get("betas", (0.0,))[0] for group in optimizer.param_groups)
+    if beta1 > 0 and any(isinstance(regularizer, WeightClipping) for regularizer in regularizers):
+        rank_zero_warn(
+            f"{_name(owner)}: weight clipping is unstable with momentum, got beta1 {beta1}; set "
+            "betas: [0, 0.9], or use WGAN, which takes RMSprop"
         )
 
 
@@ -120,6 +175,32 @@ def check_decay(owner: nn.Module, steps: tuple[int, int] | None) -> None:
         raise ValueError(
             f"{_name(owner)}: lr_decay must be two rising generator steps, got {list(steps)}; "
             "give the first and the last step of the decay, or null for constant rates"
+        )
+
+
+def check_labels(owner: nn.Module, batch: Mapping[str, Tensor], num_classes: int) -> None:
+    """Class-conditional networks need labels that they know.
+
+    Args:
+        owner: named in errors.
+        batch: the first of a run.
+        num_classes: of the generator; 0 needs none.
+
+    Raises:
+        ValueError: if there are no labels, or one is out of range.
+    """
+    if not num_classes:
+        return
+    if "label" not in batch:
+        raise ValueError(
+            f"{_name(owner)}: the generator has {num_classes} classes, so batches must have the "
+            f"key label, got {sorted(batch)}; use data with classes, or num_classes: 0"
+        )
+    if not 0 <= int(batch["label"].min()) <= int(batch["label"].max()) < num_classes:
+        raise ValueError(
+            f"{_name(owner)}: labels must lie in 0..{num_classes - 1}, got "
+            f"{int(batch['label'].min())}..{int(batch['label'].max())}; set num_classes of both "
+            "networks to the number of classes in the data"
         )
 
 

@@ -71,6 +71,9 @@ class Game(LightningModule):
     def player_stepped(self, name: str) -> None:
         """Called after each optimizer step of player ``name``."""
 
+    def stage_began(self, stage: Stage) -> None:
+        """Called after the last round of a stage, before the first of ``stage``."""
+
     def primary_stepped(self, images: int) -> None:
         """Called after a round in which the primary player stepped.
 
@@ -148,10 +151,12 @@ class Game(LightningModule):
         images = len(next(iter(batch.values()))) * self.trainer.world_size
         self.images_seen += images
         self.rounds += 1
-        self.position.advance(self.referee.stages, images)
+        began = self.position.advance(self.referee.stages, images)
         if self.steps[self.primary_player] > before:
             self.primary_stepped(self.images_seen - self._primary_at)
             self._primary_at = self.images_seen
+        if began:
+            self.stage_began(self.referee.stages[self.position.stage])
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if self.rounds % every == 0:
             self.flush_statistics()

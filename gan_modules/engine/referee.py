@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gan_modules.engine.player import Player
 from gan_modules.engine.precision import PerPlayerMixedPrecision
-from gan_modules.engine.schedule import Position, Stage
+from gan_modules.engine.schedule import Position, Stage, Turn
 from gan_modules.engine.strategy import GanDDPStrategy
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Referee:
         self.stages = stages
         self._index = {player.name: i for i, player in enumerate(players)}
         self._acting: Player | None = None
+        self._phase = ""
         self._others = {
             player.name: [p for q in players if q is not player for p in q.trainable]
             for player in players
@@ -47,40 +48,41 @@ class Referee:
         for turn in self.stages[position.stage].turns:
             if turn.due(position.round):
                 for _ in range(turn.repeat):
-                    self._turn([self.players[name] for name in turn.names], batch)
+                    self._turn(turn, batch)
 
-    def _turn(self, players: list[Player], batch: Mapping[str, Any]) -> None:
+    def _turn(self, turn: Turn, batch: Mapping[str, Any]) -> None:
+        players = [self.players[name] for name in turn.names]
         for player in players:
-            self._backward(player, batch)
+            self._backward(player, batch, turn.phase)
         for player in players:
-            self._step(player)
+            self._step(player, turn)
 
-    def _backward(self, player: Player, batch: Mapping[str, Any]) -> None:
+    def _backward(self, player: Player, batch: Mapping[str, Any], phase: str = "") -> None:
         module = self.module
         # Straight on the optimizer: Lightning's wrapper adds nothing here.
         player.optimizer.zero_grad(set_to_none=True)
         precision = module.trainer.precision_plugin
         if isinstance(precision, PerPlayerMixedPrecision):
             precision.acting = player.name
-        losses_of = getattr(module, f"{player.name}_losses")
+        losses_of = getattr(module, "_".join(filter(None, (player.name, phase, "losses"))))
         parts = _split(batch, player.micro_batches)
         with self._only(player):
             for number, part in enumerate(parts, start=1):
                 losses: dict[str, Tensor] = losses_of(part)
                 total = sum(losses.values(), torch.zeros((), device=module.device)) / len(parts)
                 for name, value in losses.items():
-                    module.statistics.add(f"train/{player.name}/{name}", value)
+                    module.statistics.add(f"{_key(player, phase)}/{name}", value)
                 with self._reducing(player, last=number == len(parts)):
                     # Under autocast, backward would run in the forward's reduced precision.
                     with torch.autocast(module.device.type, enabled=False):
                         module.manual_backward(total)
 
-    def _step(self, player: Player) -> None:
-        module, self._acting = self.module, player
+    def _step(self, player: Player, turn: Turn) -> None:
+        module, self._acting, self._phase = self.module, player, turn.phase
         precision = module.trainer.precision_plugin
         if isinstance(precision, PerPlayerMixedPrecision):
             precision.acting = player.name
-        if player.name == module.primary_player:
+        if player.name == module.primary_player and turn.counted:
             # Only this one is counted by Lightning: max_steps means generator steps.
             wrapped = module.optimizers()
             if isinstance(wrapped, list):
@@ -88,9 +90,10 @@ class Referee:
             wrapped.step()
         else:
             module.trainer.strategy.optimizer_step(player.optimizer, _no_closure)
-        if player.scheduler is not None:
-            player.scheduler.step()
-        module.steps[player.name] += 1
+        if turn.counted:
+            if player.scheduler is not None:
+                player.scheduler.step()
+            module.steps[player.name] += 1
         module.player_stepped(player.name)
         self._acting = None
 
@@ -114,12 +117,12 @@ class Referee:
             norm = norm.nan_to_num(posinf=0.0)
         elif norm.device.type == "cpu" and not norm.isfinite():
             raise NonFiniteError(self._non_finite(player, float(norm)))
-        module.statistics.add(f"train/{player.name}/grad_norm", norm)
+        module.statistics.add(f"{_key(player, self._phase)}/grad_norm", norm)
         if player.clip_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(player.trainable, player.clip_norm, norm)
 
     def _non_finite(self, player: Player, norm: float) -> str:
-        values = self.module.statistics.latest(f"train/{player.name}/")
+        values = self.module.statistics.latest(f"{_key(player, self._phase)}/")
         bad = [f"{name} is {value}" for name, value in values.items() if value - value != 0]
         what = ", ".join(bad) or f"the gradient norm of {player.name} is {norm}"
         return non_finite_message(what, self.module.images_seen)
@@ -141,6 +144,10 @@ class Referee:
         if last and isinstance(strategy, GanDDPStrategy):
             return strategy.reducing(player)
         return nullcontext()
+
+
+def _key(player: Player, phase: str) -> str:
+    return f"train/{player.name}/{phase}" if phase else f"train/{player.name}"
 
 
 def non_finite_message(what: str, images_seen: int) -> str:

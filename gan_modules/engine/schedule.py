@@ -18,6 +18,10 @@ class Turn:
             of five.
         repeat: how often it is played on the same batch. Fresh batches for n discriminator steps
             are ``every=n`` for the generator, not ``repeat=n`` for the discriminator.
+        phase: which losses are taken: ``<player>_losses`` for "", else
+            ``<player>_<phase>_losses``, such as a lazy penalty with a step of its own. Steps of a
+            named phase are not counted, and schedulers do not see them, unless ``counts``.
+        counts: whether the step counts as one of the player's; None: if ``phase`` is "".
 
     Raises:
         ValueError: if a number is out of its range.
@@ -27,6 +31,8 @@ class Turn:
     every: int = 1
     offsets: tuple[int, ...] = (0,)
     repeat: int = 1
+    phase: str = ""
+    counts: bool | None = None
 
     def __post_init__(self) -> None:
         if self.every < 1 or self.repeat < 1:
@@ -44,6 +50,11 @@ class Turn:
         """The players of this turn, always as a tuple."""
         return (self.players,) if isinstance(self.players, str) else self.players
 
+    @property
+    def counted(self) -> bool:
+        """Whether its steps are counted."""
+        return not self.phase if self.counts is None else self.counts
+
     def due(self, round_in_stage: int) -> bool:
         """Whether the turn is played in this round of its stage (from 0)."""
         return round_in_stage % self.every in self.offsets
@@ -57,11 +68,14 @@ class Stage:
         turns: played in this order in each round.
         images: the stage ends when this many images were seen in it; None: it is the last.
         name: shown in logs.
+        planned_shock: samples change by plan when the stage begins, as at a new resolution: the
+            collapse monitor begins anew there.
     """
 
     turns: tuple[Turn, ...]
     images: int | None = None
     name: str = "adversarial"
+    planned_shock: bool = False
 
 
 @dataclass
@@ -72,13 +86,19 @@ class Position:
     round: int = 0
     images: int = 0
 
-    def advance(self, stages: Sequence[Stage], images: int) -> None:
-        """Count one finished round that showed ``images`` images over all ranks."""
+    def advance(self, stages: Sequence[Stage], images: int) -> bool:
+        """Count one finished round that showed ``images`` images over all ranks.
+
+        Returns:
+            Whether a new stage begins.
+        """
         self.round += 1
         self.images += images
         length = stages[self.stage].images
         if length is not None and self.images >= length and self.stage + 1 < len(stages):
             self.stage, self.round, self.images = self.stage + 1, 0, 0
+            return True
+        return False
 
 
 def check_schedule(stages: Sequence[Stage], players: Sequence[str]) -> None:

@@ -1,0 +1,1 @@
+"""Small constructor arguments of every variant, one file a family."""

@@ -1,0 +1,6 @@
+"""Sizes of the networks and data that contract tests use."""
+
+SIZE = 32
+WIDTH = 4
+LATENT = 6
+CLASSES = 3
