@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import groupby
 
 from experiments.arguments import OneLineParser
-from gan_modules import CATALOGUE, Variant
+from gan_modules import CATALOGUE, CHAPTERS, Variant
 
 
 def main(argv: Sequence[str]) -> int:
@@ -21,13 +20,18 @@ def main(argv: Sequence[str]) -> int:
         return 0
     width = max(len(row.name) for row in CATALOGUE)
     of_id = max(len(row.arxiv) for row in CATALOGUE)
-    for family, rows in groupby(CATALOGUE, key=lambda row: row.family):
-        print(family)
+    for chapter, rows in CHAPTERS.items():
+        print(chapter)
         for row in rows:
-            command = f"ganagerie fit --config experiments/configs/{row.config}"
-            print(f"  {row.name:<{width}}  arXiv:{row.arxiv:<{of_id}}  {command}")
-    print("\nAny other combination: class_path: AdversarialModule with your own parts.")
+            print(f"  {row.name:<{width}}  arXiv:{row.arxiv:<{of_id}}  {row.config}")
+    print("\nTo train one: ganagerie fit --config experiments/configs/<its file>")
+    print("Any other combination: class_path: AdversarialModule with your own parts.")
     return 0
+
+
+def chapter_of(row: Variant) -> str:
+    """The chapter that a variant stands in."""
+    return next(chapter for chapter, rows in CHAPTERS.items() if row in rows)
 
 
 def as_record(row: Variant) -> dict[str, str]:
@@ -35,6 +39,7 @@ def as_record(row: Variant) -> dict[str, str]:
     return {
         "name": row.name,
         "family": row.family,
+        "chapter": chapter_of(row),
         "arxiv": row.arxiv,
         "config": f"experiments/configs/{row.config}",
         "batch": row.batch,

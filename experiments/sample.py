@@ -47,7 +47,9 @@ def main(argv: Sequence[str]) -> int:
         for file in [*out.glob("[0-9]*.png"), out / "points.csv"]:
             file.unlink(missing_ok=True)
     with writing_to(out):
-        written = write(draw(opened.module, options.n, options.seed, options.label), out, options.columns)
+        written = write(
+            draw(opened.module, options.n, options.seed, options.label), out, options.columns
+        )
     print(f"{written} of {opened.entry['path']}: {out}", file=sys.stderr)
     return 0
 

@@ -31,16 +31,25 @@ class Variant(NamedTuple):
         return f"{self.module.replace('.', '/')}.yaml"
 
 
-CATALOGUE = (
-    # Introduction: the game of 2014 and its first good networks
-    Variant("GAN", "unconditional.gan", "1406.2661", "Images"),
-    Variant("DCGAN", "unconditional.dcgan", "1511.06434", "Images"),
-    # Theory and tips: other distances, and discriminators that stay smooth
-    Variant("LSGAN", "unconditional.lsgan", "1611.04076", "Images"),
-    Variant("WGAN", "unconditional.wgan", "1701.07875", "Images"),
-    Variant("WGANGP", "unconditional.wgan_gp", "1704.00028", "Images"),
-    Variant("SNGAN", "unconditional.sngan", "1802.05957", "Images"),
-)
+#: Rows by chapter, in the order of the lectures.
+CHAPTERS: dict[str, tuple[Variant, ...]] = {
+    "The game of 2014 and its first good networks": (
+        Variant("GAN", "unconditional.gan", "1406.2661", "Images"),
+        Variant("DCGAN", "unconditional.dcgan", "1511.06434", "Images"),
+    ),
+    "Theory: other distances between distributions": (
+        Variant("LSGAN", "unconditional.lsgan", "1611.04076", "Images"),
+        Variant("WGAN", "unconditional.wgan", "1701.07875", "Images"),
+    ),
+    "Tips: discriminators that stay smooth": (
+        Variant("WGANGP", "unconditional.wgan_gp", "1704.00028", "Images"),
+        Variant("SNGAN", "unconditional.sngan", "1802.05957", "Images"),
+    ),
+    "Against mode collapse": (),
+    "Large and growing networks": (),
+    "Autoencoders and likelihoods beside GANs": (),
+}
+CATALOGUE = tuple(row for rows in CHAPTERS.values() for row in rows)
 
 _HOMES = {row.name: f"{__name__}.{row.module}" for row in CATALOGUE}
 _HOMES["AdversarialModule"] = f"{__name__}.base"

@@ -37,7 +37,10 @@ class Watch:
             moved = {
                 name
                 for name, other in players.items()
-                if any(not torch.equal(b, p) for b, p in zip(before[name], other.trainable, strict=True))
+                if any(
+                    not torch.equal(b, p)
+                    for b, p in zip(before[name], other.trainable, strict=True)
+                )
             }
             self.seen.append((player.name, moved))
 

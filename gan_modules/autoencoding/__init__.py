@@ -1,0 +1,1 @@
+"""Models that also know the way back, from images to codes; one paper, one file."""
