@@ -1,11 +1,12 @@
 """Cost of the framework: a round under Lightning and our engine over a raw PyTorch loop.
 
-``python -m benchmarks.engine [--device cuda]``. Both train the same networks on the same data, in
-alternating stretches of rounds within one process and one training run; the framework with the
-loggers of ``fit`` (run folder and W&B, offline), a flush of statistics in every stretch, and the
-progress bar; EMA off in both. Time is CPU time of the process (on CUDA wall
-time between synchronisations); the ratio is that of the smallest stretches, its median beside it.
-Memory is the peak of resident (or device) memory of each side, in a process of its own.
+``python -m benchmarks.engine [--device cuda] [--variant all]``. Both train the same networks on the
+same data, in alternating stretches of rounds within one process and one training run; the framework
+with the loggers of ``fit`` (run folder and W&B, offline), a flush of statistics in every stretch,
+and the progress bar; EMA off in both. Time is CPU time of the process (on CUDA wall time between
+synchronisations); the ratio is that of the smallest stretches, its median beside it. Memory is the
+peak of resident (or device) memory of each side, in a process of its own. With ``--variant`` see
+:mod:`benchmarks.engine_variants`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from callbacks.run_folder_logger import RunFolderLogger
 from callbacks.wandb_logging import GuardedWandbLogger
 from experiments.cli import quiet_lightning
 from gan_modules.base import AdversarialModule
+from gan_modules.engine.game import Game
 from gan_modules.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_modules.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from gan_modules.objectives import Hinge, NonSaturating, Objective
@@ -95,14 +97,14 @@ def raw_loop(case: Case, batch: int, device: str, bf16: bool) -> Callable[[int],
 class Rounds(torch.utils.data.Dataset[dict[str, Tensor]]):
     """Batches that are there already."""
 
-    def __init__(self, data: Tensor, rounds: int) -> None:
-        self.data, self.rounds = data, rounds
+    def __init__(self, batches: Sequence[dict[str, Tensor]], rounds: int) -> None:
+        self.batches, self.rounds = batches, rounds
 
     def __len__(self) -> int:
         return self.rounds
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return {"image": self.data[index % len(self.data)]}
+        return self.batches[index % len(self.batches)]
 
 
 class Stopwatch(pl.Callback):
@@ -164,16 +166,36 @@ def framework(
         compile=options.compile,
     )
     data = images(case, options.batch).to(options.device)
+    under_lightning(module, [{"image": batch} for batch in data], options, rounds, callbacks)
+
+
+def under_lightning(
+    module: Game,
+    batches: Sequence[dict[str, Tensor]],
+    options: argparse.Namespace,
+    rounds: int,
+    callbacks: list[pl.Callback],
+) -> None:
+    """Train some rounds with what ``fit`` has around them, but for evaluation and checkpoints.
+
+    Args:
+        module: any variant.
+        batches: used in turn.
+        options: device, precision, and rounds between two flushes of statistics.
+        rounds: how many.
+        callbacks: beside the progress bar.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run"
-        RunFolder.create(path, name="bench", variant="AdversarialModule", data="noise")
+        RunFolder.create(path, name="bench", variant=type(module).__name__, data="noise")
         dashboard = GuardedWandbLogger(path, {}, "offline")
         _ = dashboard.experiment  # Its service starts now, not in a stretch that is timed.
         trainer = pl.Trainer(
             accelerator="gpu" if options.device == "cuda" else "cpu",
             devices=1,
             precision="bf16-mixed" if options.bf16 else "32-true",
-            max_steps=rounds,
+            max_steps=-1,
+            max_epochs=1,
             logger=[RunFolderLogger(path), dashboard],
             log_every_n_steps=options.rounds,
             callbacks=[*callbacks, GanProgressBar()],
@@ -181,7 +203,7 @@ def framework(
             enable_model_summary=False,
             default_root_dir=path,
         )
-        trainer.fit(module, torch.utils.data.DataLoader(Rounds(data, rounds), batch_size=None))
+        trainer.fit(module, torch.utils.data.DataLoader(Rounds(batches, rounds), batch_size=None))
 
 
 def clock_of(device: str) -> Callable[[], float]:
@@ -203,6 +225,11 @@ def time_case(name: str, options: argparse.Namespace) -> dict[str, float]:
     alternation = Alternation(raw, options.rounds, clock_of(options.device))
     # The first stretch of each pays for allocations and the choice of kernels.
     framework(case, options, options.rounds * (options.repetitions + 1), [alternation])
+    return compared(alternation, options)
+
+
+def compared(alternation: Alternation, options: argparse.Namespace) -> dict[str, float]:
+    """The figures of a run under an :class:`Alternation`, its first stretch left out."""
     pairs = [(a / options.rounds, b / options.rounds) for a, b in alternation.pairs[1:]]
     of_raw, of_ours = (min(times) for times in zip(*pairs, strict=True))
     ratios = sorted(ours / raw for raw, ours in pairs)
@@ -265,6 +292,12 @@ def main() -> None:
     parser.add_argument(
         "--case", nargs="+", choices=tuple(CASES), default=["dcgan32", "sn_resnet32"]
     )
+    parser.add_argument(
+        "--variant",
+        nargs="+",
+        default=[],
+        help="names of the catalogue, or all: see engine_variants",
+    )
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--repetitions", type=int, default=8)
@@ -286,6 +319,11 @@ def main() -> None:
         "bf16": options.bf16,
         "compile": options.compile,
     }
+    if options.variant:
+        from benchmarks.engine_variants import measure
+
+        print(json.dumps({**results, "benchmark": "engine variants", **measure(options)}))
+        return
     for name in options.case:
         row = time_case(name, options)
         peaks = {side: peak_mib(name, side, options) for side in ("raw", "ours")}

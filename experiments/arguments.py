@@ -35,6 +35,18 @@ class OneLineParser(argparse.ArgumentParser):
         raise CommandError(f"{self.prog}: {message}; {remedy}")
 
 
+def run_parser(command: str, description: str) -> OneLineParser:
+    """The options of every command that draws from one run."""
+    parser = OneLineParser(f"ganagerie {command}", description=description)
+    parser.add_argument("run", help="run folder")
+    parser.add_argument(
+        "--checkpoint", default="best", help="best, pre-collapse, last, a step or images=N"
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="of the latents (0)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    return parser
+
+
 def seed(text: str) -> int:
     """A whole number that a generator of torch takes and that means the same for all of them.
 

@@ -1,4 +1,4 @@
-"""``ganagerie interpolate``: walks between latents, as a grid, a GIF or an MP4."""
+"""``ganagerie interpolate``: walks between latents or styles, as a grid, a GIF or an MP4."""
 
 from __future__ import annotations
 
@@ -15,29 +15,22 @@ from callbacks.drawing import labels_in_turn
 from callbacks.durable import replacing
 from callbacks.media import gif
 from datamodules.batches import to_uint8
-from experiments.arguments import OneLineParser, count, seed
+from experiments.arguments import count, run_parser
 from experiments.errors import CommandError
+from experiments.latents import WAYS, add_space, space_of
 from experiments.opening import open_run
 from experiments.sample import grid_of
-from gan_modules.latents import lerp, slerp
-
-WAYS = {"slerp": slerp, "lerp": lerp}
 
 
 def main(argv: Sequence[str]) -> int:
     """Walk and write; the ending of ``--out`` says which kind of picture."""
-    parser = OneLineParser("ganagerie interpolate", description="Walk between latents of a run.")
-    parser.add_argument("run", help="run folder")
+    parser = run_parser("interpolate", "Walk between latents of a run, or between its styles.")
     parser.add_argument("--out", type=Path, help=".png, .gif or .mp4 (RUN/interpolation.png)")
-    parser.add_argument("--way", choices=tuple(WAYS), default="slerp")
+    add_space(parser)
+    parser.add_argument("--way", choices=tuple(WAYS), help="slerp in z, lerp in w")
     parser.add_argument("--walks", type=count, default=6, help="pairs of latents (6)")
     parser.add_argument("--steps", type=count, help="images of a walk (9; moving pictures 32)")
     parser.add_argument("--fps", type=float, default=16.0, help="of a moving picture (16)")
-    parser.add_argument(
-        "--checkpoint", default="best", help="best, pre-collapse, last, a step or images=N"
-    )
-    parser.add_argument("--seed", type=seed, default=0, help="of the latents (0)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     options = parser.parse_args(argv)
     if not 0 < options.fps <= 120:
         raise CommandError(f"--fps must lie in (0, 120], got {options.fps}; 16 is the default")
@@ -50,12 +43,15 @@ def main(argv: Sequence[str]) -> int:
     out: Path = options.out or opened.run.path / "interpolation.png"
     steps = options.steps or (9 if suffix == ".png" else 32)
     own = torch.Generator().manual_seed(options.seed)
-    ends = opened.module.draw_latents(2 * options.walks, generator=own)
-    walks = walk(ends[: options.walks], ends[options.walks :], steps, options.way)
+    space = space_of(opened, options.space)
+    way = options.way or space.way
+    ends = space.draw(2 * options.walks, own)
+    walks = walk(ends[: options.walks], ends[options.walks :], steps, way)
     # A walk stays in its class.
     rows = torch.arange(options.walks).repeat_interleave(steps)
     labels = labels_in_turn(opened.module, rows)
-    images = opened.module.decode(walks.flatten(0, 1), *labels).float().cpu()
+    with torch.no_grad():
+        images = space.images(walks.flatten(0, 1), *labels).float().cpu()
     if images.ndim != 4:
         raise CommandError(
             f"run must make images, got {options.run}, which makes points; use ganagerie sample"
@@ -68,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
             file.write(gif(as_frames(images), options.fps)[0])
         else:
             write_mp4(as_frames(images), file, options.fps)
-    print(f"{options.walks} walks of {steps} steps ({options.way}): {out}", file=sys.stderr)
+    print(f"{options.walks} walks of {steps} steps ({way} in {space.name}): {out}", file=sys.stderr)
     return 0
 
 

@@ -15,7 +15,7 @@ from torchvision.utils import make_grid
 from callbacks.drawing import labels_in_turn
 from callbacks.durable import replacing
 from callbacks.media import picture
-from experiments.arguments import OneLineParser, count, seed
+from experiments.arguments import count, run_parser, seed
 from experiments.errors import CommandError
 from experiments.opening import open_run, writing_to
 
@@ -24,19 +24,13 @@ STACK = 256
 
 def main(argv: Sequence[str]) -> int:
     """Draw and write; the same seed gives the same images for any number of them."""
-    parser = OneLineParser("ganagerie sample", description="Draw images from a run.")
-    parser.add_argument("run", help="run folder")
+    parser = run_parser("sample", "Draw images from a run.")
     parser.add_argument("--n", type=count, default=64, help="number of images (64)")
     parser.add_argument(
         "--out", type=Path, help="new folder for the images, its grid beside it (RUN/samples)"
     )
-    parser.add_argument(
-        "--checkpoint", default="best", help="best, pre-collapse, last, a step or images=N"
-    )
-    parser.add_argument("--seed", type=seed, default=0, help="of the latents (0)")
     parser.add_argument("--class", dest="label", type=seed, help="number of a class (each in turn)")
     parser.add_argument("--columns", type=count, default=8, help="of the grid (8)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     options = parser.parse_args(argv)
     if options.out:
         refuse_taken(options.out)

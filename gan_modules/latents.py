@@ -41,3 +41,30 @@ def slerp(start: Tensor, end: Tensor, t: Tensor | float) -> Tensor:
     bottom = torch.where(safe, sine, torch.ones_like(sine))
     arc = ((1.0 - t) * angle).sin() / bottom * a + (t * angle).sin() / bottom * b
     return torch.where(safe, arc, lerp(a, b, t)).to(start.dtype)
+
+
+def squeezed(z: Tensor, psi: float) -> Tensor:
+    """Standard normal latents moved to the normal law truncated to [-psi, psi], rank by rank.
+
+    Each coordinate keeps its quantile, so the result has exactly the law of redrawing what lies
+    outside (the truncation trick of BigGAN, arXiv:1809.11096, section 3.1), and follows ``psi``
+    continuously: 0 gives zeros, infinity gives ``z`` itself.
+
+    Args:
+        z: standard normal, any shape.
+        psi: at least 0, in standard deviations.
+
+    Raises:
+        ValueError: for a negative or undefined psi.
+    """
+    if not psi >= 0:
+        raise ValueError(f"truncation must be at least 0, got {psi}; 0 gives one image, inf all")
+    if psi == 0:
+        return torch.zeros_like(z)
+    values = z.double()
+    share = torch.special.ndtr(torch.tensor(float(psi), dtype=torch.float64))
+    # By symmetry on the lower half, where the distribution function has all its digits.
+    lower = torch.special.ndtr(-values.abs())
+    quantile = (1.0 - share) + lower * (2.0 * share - 1.0)
+    moved = -torch.special.ndtri(quantile) * values.sign()
+    return (moved if psi < 30 else values).to(z.dtype)

@@ -13,7 +13,7 @@ from gan_modules.engine.player import Player
 from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan_modules.objectives import Hinge, NonSaturating, Wasserstein
-from gan_modules.regularizers import R1, GradientPenalty, WeightClipping
+from gan_modules.regularizers import R1, R2, GradientPenalty, WeightClipping
 from tests.small_variants import FixedImages, build, loader, sgd
 from tests.test_every_variant import QUIET, fit
 
@@ -87,20 +87,21 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch() -> None:
         torch.testing.assert_close(whole, parts_, rtol=1e-12, atol=1e-14)
 
 
-def test_a_lazy_penalty_counts_interval_times_when_due() -> None:
+def test_a_lazy_penalty_counts_interval_times_when_due_kat_12() -> None:
+    module = AdversarialModule(*pair(), NonSaturating(), [R1(2.0)])
+    real = FixedImages(4).images
     values = {}
-    for interval in (1, 4):
-        module = AdversarialModule(*pair(), NonSaturating(), [R1(2.0, interval=interval)])
-        module.steps = {"discriminator": 0, "generator": 0}
-        real = FixedImages(4).images
+    for interval in (1, 16):
+        module.regularizers[0].interval = interval
         values[interval] = []
-        for step in range(8):
-            module.steps["discriminator"] = step
+        for step in range(32):
+            module.steps = {"discriminator": step, "generator": 0}
             terms = module.penalties(module.discriminator, real, real)
             values[interval].append(float(terms["r1"].detach()) if terms else 0.0)
-    eager, lazy = values[1], values[4]
-    assert [v > 0 for v in lazy] == [True, False, False, False] * 2
-    assert sum(lazy) / 8 == pytest.approx(lazy[0] / 4)
+    eager, lazy = values[1], values[16]
+    assert [v > 0 for v in lazy] == ([True] + [False] * 15) * 2
+    # The networks do not move here, so that the mean strength can be compared.
+    assert sum(lazy) / 32 == pytest.approx(sum(eager) / 32) and eager[0] > 0
     assert len(set(eager)) == 1
 
 
@@ -303,3 +304,54 @@ def test_a_game_without_its_primary_player_is_refused() -> None:
         ValueError, match=r"primary_player must be one of \['net'\], got 'generator'"
     ):
         Idle().configure_optimizers()
+
+
+def test_penalties_see_real_and_fake_in_their_places_and_are_terms_of_the_loss() -> None:
+    """R1 is of the real images and R2 of the fakes; a discriminator curved in between tells."""
+    module = AdversarialModule(*pair(), NonSaturating(), [R1(2.0), R2(6.0)])
+    module.discriminator = Curved()
+    module.steps = {"discriminator": 0, "generator": 0}
+    real = torch.full((4, 1, 32, 32), 0.5)
+    module.generate = lambda n, condition=(): torch.full((n, 1, 32, 32), 0.25)
+    module.networks.discriminator = module.discriminator
+    terms = {k: v.detach() for k, v in module.discriminator_losses({"image": real}).items()}
+    # D = sum x^2 / 2 has the gradient x: |x|^2 is 1024 times the square of the value.
+    assert float(terms["r1"]) == pytest.approx(0.5 * 2.0 * 1024 * 0.25)
+    assert float(terms["r2"]) == pytest.approx(0.5 * 6.0 * 1024 * 0.0625)
+    scores = torch.tensor([128.0, 32.0])
+    expected = nn.functional.softplus(-scores[0]) + nn.functional.softplus(scores[1])
+    assert float(terms["adversarial"]) == pytest.approx(float(expected))
+
+
+class Curved(nn.Module):
+    """Half the squared norm of an image."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 0.5 * x.square().flatten(1).sum(1)
+
+
+@pytest.mark.parametrize(
+    ("latent", "low", "mean_square"), [("uniform", -1, 1 / 3), ("normal", -9, 1)]
+)
+def test_training_latents_have_the_law_that_is_asked_for(latent, low, mean_square) -> None:
+    module = AdversarialModule(*pair(), NonSaturating(), latent=latent)
+    z = module.training_latents(4000)
+    assert z.min() >= low and float(z.mean()) == pytest.approx(0, abs=0.05)
+    assert float(z.square().mean()) == pytest.approx(mean_square, rel=0.05)
+    drawn = module.draw_latents(4000, generator=torch.Generator().manual_seed(0))
+    assert float(drawn.square().mean()) == pytest.approx(mean_square, rel=0.05)
+    assert drawn.min() >= low and drawn.min() < -0.9
+
+
+def test_the_generator_plays_in_the_last_of_its_rounds() -> None:
+    module = AdversarialModule(*pair(), NonSaturating(), discriminator_steps=3)
+    order = []
+    for player in ("discriminator", "generator"):
+        losses = getattr(module, f"{player}_losses")
+        setattr(
+            module,
+            f"{player}_losses",
+            lambda batch, losses=losses, player=player: (order.append(player[0]), losses(batch))[1],
+        )
+    fit(module, steps=2)
+    assert "".join(order) == "dddgdddg"

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from gan_modules.latents import lerp, slerp
+from gan_modules.latents import lerp, slerp, squeezed
 
 
 def test_slerp_ends_where_it_should() -> None:
@@ -39,3 +39,23 @@ def test_the_line_between_normal_draws_is_shorter_in_the_middle_by_the_root_of_t
     a, b = torch.randn(2, 2000, 128)
     ratio = lerp(a, b, 0.5).norm(dim=1).mean() / a.norm(dim=1).mean()
     assert abs(float(ratio) - math.sqrt(0.5)) < 0.01
+
+
+@pytest.mark.parametrize(("psi", "std"), [(0.5, 0.283882), (1.0, 0.539560), (2.0, 0.879626)])
+def test_squeezed_latents_have_the_truncated_law_kat_36(psi: float, std: float) -> None:
+    z = torch.randn(100_000, generator=torch.Generator().manual_seed(0))
+    moved = squeezed(z, psi)
+    assert moved.abs().max() <= psi
+    assert float(moved.std()) == pytest.approx(std, rel=0.01)
+    assert (moved.sign() == z.sign()).all()
+    # Ranks are kept: the same latents, closer together.
+    assert (moved[z.argsort()].diff() >= 0).all()
+
+
+def test_squeezed_at_its_ends() -> None:
+    z = torch.randn(1000, generator=torch.Generator().manual_seed(1))
+    assert not squeezed(z, 0.0).any()
+    torch.testing.assert_close(squeezed(z, float("inf")), z)
+    torch.testing.assert_close(squeezed(z, 8.0), z, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="truncation must be at least 0, got -1"):
+        squeezed(z, -1.0)

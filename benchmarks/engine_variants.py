@@ -1,0 +1,119 @@
+"""Cost of the framework for every variant: its own losses under Lightning over a bare loop.
+
+``python -m benchmarks.engine --variant all``. The variant, networks, schedule and batch are those
+of its YAML. The bare loop takes the same losses, hooks and optimizers in the order of the schedule
+and has nothing else: no trainer, no statistics, no loggers. Stretches alternate as in
+:mod:`benchmarks.engine`, whose three cases compare with loops written by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import gan_modules
+from benchmarks.engine import Alternation, clock_of, compared, under_lightning
+from experiments.cli import GanCLI
+from gan_modules.engine.game import Game
+
+ROOT = Path(__file__).parents[1]
+
+
+def built(row: gan_modules.Variant, batch: int | None) -> tuple[Game, list[dict[str, Tensor]]]:
+    """The module of a variant's YAML and four real batches."""
+    words = [f"--config={ROOT / 'experiments' / 'configs' / row.config}"]
+    words += ["--trainer.accelerator=cpu", "--loggers.wandb=disabled"]
+    if batch is not None:
+        words.append(f"--data.init_args.batch_size={batch}")
+    with tempfile.TemporaryDirectory() as folder:
+        cli = GanCLI(words, run_dir=Path(folder) / "run")
+    data: Any = cli.datamodule
+    data.prepare_data()
+    data.setup("fit")
+    size = data.batch_size
+    images = data.preview(4 * size)
+    batches = [
+        {name: value[start : start + size] for name, value in images.items()}
+        for start in range(0, 4 * size, size)
+    ]
+    module: Game = cli.model
+    # Averaging is the user's choice, and the same work on both sides.
+    return module, batches
+
+
+def bare_loop(
+    module: Game, batches: Sequence[dict[str, Tensor]], device: str, bf16: bool
+) -> Callable[[int], None]:
+    """The schedule by hand; returns ``run(rounds)``."""
+    module.to(device)
+    players = {player.name: player for player in module.players()}
+    module.steps = dict.fromkeys(players, 0)
+    module.note = lambda name, value: None  # type: ignore[method-assign]
+    stages = module.schedule()
+    on_device = [{name: value.to(device) for name, value in b.items()} for b in batches]
+
+    def act(name: str, turn: Any, batch: dict[str, Tensor]) -> None:
+        player = players[name]
+        others = [p for other in players.values() if other is not player for p in other.trainable]
+        for parameter in others:
+            parameter.requires_grad_(False)
+        player.optimizer.zero_grad(set_to_none=True)
+        losses = getattr(module, "_".join(filter(None, (name, turn.phase, "losses"))))
+        with torch.autocast(device, torch.bfloat16, enabled=bf16):
+            terms: dict[str, Tensor] = losses(batch)
+        sum(terms.values(), torch.zeros((), device=device)).backward()
+        for parameter in others:
+            parameter.requires_grad_(True)
+
+    def run(rounds: int) -> None:
+        for _ in range(rounds):
+            batch = on_device[module.rounds % len(on_device)]
+            before = module.steps[module.primary_player]
+            for turn in stages[module.position.stage].turns:
+                if not turn.due(module.position.round):
+                    continue
+                for _ in range(turn.repeat):
+                    for name in turn.names:
+                        act(name, turn, batch)
+                    for name in turn.names:
+                        players[name].optimizer.step()
+                        module.steps[name] += int(turn.counted)
+                        module.player_stepped(name)
+            size = len(batch["image"])
+            module.images_seen += size
+            module.rounds += 1
+            if module.position.advance(stages, size):
+                module.stage_began(stages[module.position.stage])
+            if module.steps[module.primary_player] > before:
+                module.primary_stepped(size)
+
+    return run
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """One row a variant, printed as it is known."""
+    names = [row.name for row in gan_modules.CATALOGUE]
+    wanted = names if options.variant == ["all"] else options.variant
+    rows: dict[str, Any] = {}
+    for row in gan_modules.CATALOGUE:
+        if row.name not in wanted:
+            continue
+        torch.manual_seed(0)
+        module, batches = built(row, None)
+        options.batch = len(batches[0]["image"])
+        raw = bare_loop(copy.deepcopy(module), batches, options.device, options.bf16)
+        alternation = Alternation(raw, options.rounds, clock_of(options.device))
+        on_device = [{n: v.to(options.device) for n, v in b.items()} for b in batches]
+        rounds = options.rounds * (options.repetitions + 1)
+        under_lightning(module, on_device, options, rounds, [alternation])
+        rows[row.name] = compared(alternation, options)
+        print(f"{row.name}: {rows[row.name]}", file=sys.stderr)
+    return rows
