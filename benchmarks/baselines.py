@@ -1,11 +1,10 @@
 """All variants in one table: the same images, the same budget, several seeds each.
 
-``python -m benchmarks.baselines --data mnist5k openmoji --seeds 3 --images 24000 --out runs/baselines``
-trains each variant's own YAML for the same number of real images (a finished run is not trained
-again, so that a stopped table goes on), scores the last checkpoint, and prints Markdown and one JSON
-object. Networks are those of the YAML with the channels of the data; two-dimensional ones are
-exchanged for those of DCGAN. Runs share the machine: two at a time, one thread each, so that only
-CPU time is told.
+``python -m benchmarks.baselines --data mnist5k openmoji --seeds 3 --images 24000`` trains each
+variant's own YAML for the same number of real images (a finished run is not trained again, so that
+a stopped table goes on), scores the last checkpoint, and prints Markdown and one JSON object.
+Networks are those of the YAML with the channels of the data. Runs share the machine, two at a time,
+one thread each: times are CPU times, those of the whole command with its start.
 """
 
 from __future__ import annotations
@@ -107,7 +106,7 @@ def measured(words: Sequence[str], log: Path) -> tuple[int, float, float]:
 
 def state_of(run: RunFolder) -> str:
     """What the collapse monitor said of the last probe."""
-    probes = [row for row in run.read_monitor() if row.get("kind") == "probe"]
+    probes = run.read_probes()
     return str(probes[-1]["verdict"]["state"]) if probes else "not watched"
 
 
