@@ -60,7 +60,7 @@ def bare_loop(
     stages = module.schedule()
     on_device = [{name: value.to(device) for name, value in b.items()} for b in batches]
 
-    def act(name: str, turn: Any, batch: dict[str, Tensor]) -> None:
+    def act(name: str, turn: Any, batch: dict[str, Tensor]) -> bool:
         player = players[name]
         others = [p for other in players.values() if other is not player for p in other.trainable]
         for parameter in others:
@@ -69,9 +69,11 @@ def bare_loop(
         losses = getattr(module, "_".join(filter(None, (name, turn.phase, "losses"))))
         with torch.autocast(device, torch.bfloat16, enabled=bf16):
             terms: dict[str, Tensor] = losses(batch)
-        sum(terms.values(), torch.zeros((), device=device)).backward()
+        if terms:
+            sum(terms.values(), torch.zeros((), device=device)).backward()
         for parameter in others:
             parameter.requires_grad_(True)
+        return bool(terms)
 
     def run(rounds: int) -> None:
         for _ in range(rounds):
@@ -81,9 +83,8 @@ def bare_loop(
                 if not turn.due(module.position.round):
                     continue
                 for _ in range(turn.repeat):
-                    for name in turn.names:
-                        act(name, turn, batch)
-                    for name in turn.names:
+                    acting = [name for name in turn.names if act(name, turn, batch)]
+                    for name in acting:
                         players[name].optimizer.step()
                         module.steps[name] += int(turn.counted)
                         module.player_stepped(name)
