@@ -47,12 +47,11 @@ def recoloured(part: Any, channels: int) -> Any:
     }
 
 
-def settings(row: gan_modules.Variant, data: str, images: int) -> dict[str, Any]:
+def settings(row: gan_modules.Variant, data: str, images: int, batch: int) -> dict[str, Any]:
     """The variant's YAML with other data and another budget."""
     text = (ROOT / "experiments" / "configs" / row.config).read_text()
     found: dict[str, Any] = yaml.safe_load(text)
     name, channels = _IMAGES[data]
-    batch = found["data"]["init_args"].get("batch_size", 64)
     found["model"] = recoloured(found["model"], channels)
     found["data"] = {"class_path": name, "init_args": {"size": 32, "batch_size": batch}}
     classes = found["model"]["init_args"]["generator"].get("init_args", {}).get("num_classes", 0)
@@ -76,7 +75,7 @@ def train(row: gan_modules.Variant, data: str, seed: int, options: Any) -> dict[
         found: dict[str, Any] = json.loads(kept.read_text())
         return found
     config = options.out / f"{row.name}-{data}.yaml"
-    config.write_text(yaml.safe_dump(settings(row, data, options.images)))
+    config.write_text(yaml.safe_dump(settings(row, data, options.images, options.batch)))
     words = ["fit", f"--config={config}", f"--seed_everything={seed}", f"--run_dir={run.path}"]
     log = options.out / f"{run.path.name}.log"
     code, seconds, peak = measured(words, log)
@@ -155,6 +154,9 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", choices=tuple(_IMAGES), default=["mnist5k"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--images", type=int, default=24_000, help="real images a run (24000)")
+    parser.add_argument(
+        "--batch", type=int, default=16, help="images of a step: few, for many steps (16)"
+    )
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("runs/baselines"))

@@ -254,6 +254,7 @@ def import_parts() -> None:
     import datamodules.images
     import datamodules.mnist
     import datamodules.openmoji
+    import datamodules.stacked_mnist
     import datamodules.torchvision_sets
     import datamodules.toy  # noqa: F401
 

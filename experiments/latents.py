@@ -56,10 +56,13 @@ class ZSpace:
         module = self.module
         with evaluating(module.sampler()) as network:
             if not getattr(module, "num_classes", 0):
-                return network(points)
-            if labels is None:
-                labels = torch.arange(len(points)) % module.num_classes
-            return network(points, labels.to(points.device))
+                images: Tensor = network(points)
+            else:
+                if labels is None:
+                    labels = torch.arange(len(points)) % module.num_classes
+                images = network(points, labels.to(points.device))
+        # As decode() does where the outputs of a generator are linear.
+        return images.clamp(-1.0, 1.0)
 
 
 class WSpace:
@@ -84,8 +87,9 @@ class WSpace:
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
         """``n`` points: the styles of as many latents."""
         latents = self.module.draw_latents(n, generator=generator)
-        with evaluating(self.module.sampler()) as network:
-            styles: Tensor = network.mapping(latents)
+        sampler: Any = self.module.sampler()
+        with evaluating(sampler):
+            styles: Tensor = sampler.mapping(latents)
         return styles
 
     @property
@@ -102,9 +106,11 @@ class WSpace:
         """Images ``(N, C, H, W)`` in eval mode, differentiable in ``points``."""
         if points.dim() == 2:
             points = points[:, None].expand(-1, self.layers, -1)
-        with evaluating(self.module.sampler()) as network:
-            images: Tensor = network.synthesis(points)
-        return images
+        sampler: Any = self.module.sampler()
+        with evaluating(sampler):
+            images: Tensor = sampler.synthesis(points)
+        # Outputs of these generators are linear.
+        return images.clamp(-1.0, 1.0)
 
 
 def has_styles(module: Any) -> bool:

@@ -39,15 +39,38 @@ CHAPTERS: dict[str, tuple[Variant, ...]] = {
     ),
     "Theory: other distances between distributions": (
         Variant("LSGAN", "unconditional.lsgan", "1611.04076", "Images"),
+        Variant("FGAN", "unconditional.fgan", "1606.00709", "Images"),
         Variant("WGAN", "unconditional.wgan", "1701.07875", "Images"),
     ),
     "Tips: discriminators that stay smooth": (
         Variant("WGANGP", "unconditional.wgan_gp", "1704.00028", "Images"),
+        Variant("DRAGAN", "unconditional.dragan", "1705.07215", "Images"),
+        Variant("WGANLP", "unconditional.wgan_lp", "1709.08894", "Images"),
+        Variant("WGANCT", "unconditional.wgan_ct", "1803.01541", "Images"),
         Variant("SNGAN", "unconditional.sngan", "1802.05957", "Images"),
     ),
-    "Against mode collapse": (),
-    "Large and growing networks": (),
-    "Autoencoders and likelihoods beside GANs": (),
+    "Against mode collapse": (
+        Variant("ImprovedGAN", "unconditional.improved_gan", "1606.03498", "Images"),
+        Variant("UnrolledGAN", "unconditional.unrolled_gan", "1611.02163", "Images"),
+        Variant("PacGAN", "unconditional.pacgan", "1712.04086", "Images"),
+    ),
+    "Large and growing networks": (
+        Variant("ProgressiveGAN", "unconditional.progressive_gan", "1710.10196", "Images"),
+        Variant("StyleGAN", "unconditional.stylegan", "1812.04948", "Images"),
+        Variant("StyleGAN2", "unconditional.stylegan2", "1912.04958", "Images"),
+        Variant("SAGAN", "unconditional.sagan", "1805.08318", "Images"),
+        Variant("BigGAN", "unconditional.biggan", "1809.11096", "Images"),
+        Variant("R3GAN", "unconditional.r3gan", "2501.05441", "Images"),
+    ),
+    "Autoencoders and likelihoods beside GANs": (
+        Variant("VAE", "autoencoding.vae", "1312.6114", "Images"),
+        Variant("VAEGAN", "autoencoding.vae_gan", "1512.09300", "Images"),
+        Variant("AlphaGAN", "autoencoding.alpha_gan", "1706.04987", "Images"),
+        Variant("VEEGAN", "autoencoding.veegan", "1705.07761", "Images"),
+        Variant("NormalizingFlow", "autoencoding.flow", "1807.03039", "Images"),
+        Variant("GLO", "autoencoding.glo", "1707.05776", "Images"),
+        Variant("GON", "autoencoding.gradient_origin", "2007.02798", "Images"),
+    ),
 }
 CATALOGUE = tuple(row for rows in CHAPTERS.values() for row in rows)
 

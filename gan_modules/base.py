@@ -110,8 +110,9 @@ class AdversarialModule(LatentGame):
         self.note("discriminator/real_score", real_scores.mean())
         self.note("discriminator/fake_score", fake_scores.mean())
         if self.augmentation is not None:
-            self.augmentation.observe(real_scores)
-        adversarial = self.objective.discriminator_loss(real_scores, fake_scores)
+            self.augmentation.observe(real_scores, len(real))
+        objective = self.objective.drawn(real_scores, self.noise)
+        adversarial = objective.discriminator_loss(real_scores, fake_scores)
         penalties = self.penalties(self.smooth_score(condition), real, fake)
         return {"adversarial": adversarial, **penalties}
 
@@ -175,3 +176,5 @@ class AdversarialModule(LatentGame):
                 regularizer.after_step(networks[name])
         if name == "discriminator" and self.augmentation is not None:
             self.augmentation.adapt()
+            for key, value in self.augmentation.statistics().items():
+                self.note(f"augmentation/{key}", value)

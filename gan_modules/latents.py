@@ -43,6 +43,30 @@ def slerp(start: Tensor, end: Tensor, t: Tensor | float) -> Tensor:
     return torch.where(safe, arc, lerp(a, b, t)).to(start.dtype)
 
 
+def truncated_normal(
+    n: int, dim: int, psi: float, generator: torch.Generator | None = None
+) -> Tensor:
+    """Latents ``(n, dim)`` of the normal law truncated to [-psi, psi]: BigGAN's truncation trick.
+
+    arXiv:1809.11096, section 3.1: coordinates that lie outside are drawn again, those inside stay
+    as :func:`torch.randn` gives them. The new draws come out of the truncated law at once, so that
+    a small psi costs no more than a large one. Below 1 images are better and less varied; 0 gives
+    zeros, infinity changes nothing.
+
+    Args:
+        n: how many.
+        dim: coordinates of each.
+        psi: at least 0, in standard deviations.
+        generator: a CPU generator.
+
+    Raises:
+        ValueError: for a negative or undefined psi.
+    """
+    z = torch.randn(n, dim, generator=generator)
+    again = squeezed(torch.randn(n, dim, generator=generator), psi)
+    return torch.where(z.abs() > psi, again, z)
+
+
 def squeezed(z: Tensor, psi: float) -> Tensor:
     """Standard normal latents moved to the normal law truncated to [-psi, psi], rank by rank.
 

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gan_modules.engine.noise import Noise
+
 
 class Objective(ABC):
     """A pair of losses, both to be minimised.
@@ -28,6 +30,15 @@ class Objective(ABC):
 
     compares: bool = False
     undecided_at_zero: bool = False
+
+    def drawn(self, scores: Tensor, noise: Noise) -> Objective:
+        """What one D step minimises: this objective, unless it is random.
+
+        Args:
+            scores: of the real samples, ``(N, ...)``; there are as many of generated ones.
+            noise: where random targets come from.
+        """
+        return self
 
     @abstractmethod
     def discriminator_loss(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
@@ -51,11 +62,11 @@ class Minimax(Objective):
 
     def discriminator_loss(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         """Binary cross entropy with targets 1 and 0, summed over the two halves."""
-        return F.softplus(-_raised(real_scores)).mean() + F.softplus(_raised(fake_scores)).mean()
+        return F.softplus(-raised(real_scores)).mean() + F.softplus(raised(fake_scores)).mean()
 
     def generator_loss(self, fake_scores: Tensor, real_scores: Tensor | None = None) -> Tensor:
         """``E log(1 - D)``: at most 0, unbounded below."""
-        return -F.softplus(_raised(fake_scores)).mean()
+        return -F.softplus(raised(fake_scores)).mean()
 
 
 class NonSaturating(Objective):
@@ -77,7 +88,7 @@ class NonSaturating(Objective):
     undecided_at_zero = True
 
     def __init__(self, real_target: float = 1.0, fake_target: float = 0.0) -> None:
-        _require_finite("NonSaturating", real_target=real_target, fake_target=fake_target)
+        require_finite("NonSaturating", real_target=real_target, fake_target=fake_target)
         if fake_target >= real_target:
             raise ValueError(
                 f"NonSaturating: real_target must be above fake_target, got {real_target} and "
@@ -88,13 +99,13 @@ class NonSaturating(Objective):
 
     def discriminator_loss(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         """Binary cross entropy with the two targets, summed over the two halves."""
-        return _cross_entropy(real_scores, self.real_target) + _cross_entropy(
+        return cross_entropy(real_scores, self.real_target) + cross_entropy(
             fake_scores, self.fake_target
         )
 
     def generator_loss(self, fake_scores: Tensor, real_scores: Tensor | None = None) -> Tensor:
         """``-E log D``; label smoothing concerns D alone."""
-        return F.softplus(-_raised(fake_scores)).mean()
+        return F.softplus(-raised(fake_scores)).mean()
 
 
 class LeastSquares(Objective):
@@ -117,7 +128,7 @@ class LeastSquares(Objective):
     def __init__(
         self, fake_target: float = 0.0, real_target: float = 1.0, generator_target: float = 1.0
     ) -> None:
-        _require_finite(
+        require_finite(
             "LeastSquares",
             fake_target=fake_target,
             real_target=real_target,
@@ -134,13 +145,13 @@ class LeastSquares(Objective):
 
     def discriminator_loss(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         """Half the mean squared distances of the scores to their targets, summed."""
-        real = (_raised(real_scores) - self.real_target).square().mean()
-        fake = (_raised(fake_scores) - self.fake_target).square().mean()
+        real = (raised(real_scores) - self.real_target).square().mean()
+        fake = (raised(fake_scores) - self.fake_target).square().mean()
         return 0.5 * (real + fake)
 
     def generator_loss(self, fake_scores: Tensor, real_scores: Tensor | None = None) -> Tensor:
         """Half the mean squared distance of the fakes' scores to ``generator_target``."""
-        return 0.5 * (_raised(fake_scores) - self.generator_target).square().mean()
+        return 0.5 * (raised(fake_scores) - self.generator_target).square().mean()
 
 
 class Hinge(Objective):
@@ -155,12 +166,12 @@ class Hinge(Objective):
 
     def discriminator_loss(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         """Sum of the two hinge losses; 0 once both margins hold everywhere."""
-        real = F.relu(1 - _raised(real_scores)).mean()
-        return real + F.relu(1 + _raised(fake_scores)).mean()
+        real = F.relu(1 - raised(real_scores)).mean()
+        return real + F.relu(1 + raised(fake_scores)).mean()
 
     def generator_loss(self, fake_scores: Tensor, real_scores: Tensor | None = None) -> Tensor:
         """Minus the mean score of the fakes: no margin for G."""
-        return -_raised(fake_scores).mean()
+        return -raised(fake_scores).mean()
 
 
 class Wasserstein(Objective):
@@ -173,25 +184,31 @@ class Wasserstein(Objective):
 
     def discriminator_loss(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         """``E s_fake - E s_real``: negative where D ranks real samples higher."""
-        return _raised(fake_scores).mean() - _raised(real_scores).mean()
+        return raised(fake_scores).mean() - raised(real_scores).mean()
 
     def generator_loss(self, fake_scores: Tensor, real_scores: Tensor | None = None) -> Tensor:
         """Minus the mean score of the fakes."""
-        return -_raised(fake_scores).mean()
+        return -raised(fake_scores).mean()
 
 
-def _raised(scores: Tensor) -> Tensor:
+def raised(scores: Tensor) -> Tensor:
     """At least float32: a difference of two bf16 means has two significant digits left."""
     return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
 
 
-def _cross_entropy(scores: Tensor, target: float) -> Tensor:
-    """Binary cross entropy; this form has no cancellation at targets 0 and 1."""
-    scores = _raised(scores)
+def cross_entropy(scores: Tensor, target: float | Tensor) -> Tensor:
+    """Binary cross entropy; this form has no cancellation at targets 0 and 1.
+
+    Args:
+        scores: raw, of any shape.
+        target: one for all, or a tensor that broadcasts to ``scores``.
+    """
+    scores = raised(scores)
     return (target * F.softplus(-scores) + (1 - target) * F.softplus(scores)).mean()
 
 
-def _require_finite(owner: str, **values: float) -> None:
+def require_finite(owner: str, **values: float) -> None:
+    """Refuse NaN and infinite arguments of ``owner`` by name."""
     for name, value in values.items():
         if not math.isfinite(value):
             raise ValueError(f"{owner}: {name} must be finite, got {value}; give a plain number")

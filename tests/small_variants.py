@@ -14,12 +14,32 @@ from datamodules.batches import to_uint8
 from datamodules.cache import LabelledImages, content_hash
 from datamodules.loading import RankedSampler, ResumableLoader
 from gan_modules.engine.hyperparameters import is_plain
-from tests.small import plain
+from tests.small import (
+    autoencoders,
+    growing,
+    large,
+    likelihoods,
+    packing,
+    penalties,
+    plain,
+    r3gan,
+    styles,
+)
 from tests.small.sizes import CLASSES, LATENT, SIZE, WIDTH
 
 __all__ = ["CLASSES", "LATENT", "SIZE", "WIDTH"]
 
-PARTS = {**plain.PARTS}
+PARTS = {
+    **plain.PARTS,
+    **penalties.PARTS,
+    **r3gan.PARTS,
+    **growing.PARTS,
+    **styles.PARTS,
+    **packing.PARTS,
+    **large.PARTS,
+    **autoencoders.PARTS,
+    **likelihoods.PARTS,
+}
 
 
 class FixedImages(Dataset):

@@ -97,9 +97,9 @@ class LabelledGame(AdversarialModule):
         one_hot = torch.nn.functional.one_hot(label, self.num_classes).to(z.dtype)
         return torch.cat([z[:, : -self.num_classes], one_hot], dim=1)
 
-    def draw_latents(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def draw_latents(self, n: int, **options: Any) -> Tensor:
         """Latents that ask for the classes in turn."""
-        z = super().draw_latents(n, generator=generator)
+        z = super().draw_latents(n, **options)
         return self.asked(z, torch.arange(n, device=z.device) % self.num_classes)
 
     @torch.no_grad()

@@ -51,3 +51,14 @@ class Mutant:
 
 def _short(text: str) -> str:
     return " ".join(text.split()) or "nothing"
+
+
+def mutants_of(file: str, tests: tuple[str, ...], *changes: tuple[str, str]) -> tuple[Mutant, ...]:
+    """Several changes of one file under one guard.
+
+    Args:
+        file: below the root of the repository.
+        tests: which of them must notice.
+        *changes: pairs of old and new text.
+    """
+    return tuple(Mutant(file, old, new, tests) for old, new in changes)

@@ -171,9 +171,10 @@ class CollapseMonitor(Callback):
         if self._prober is None:
             return
         stage = shocks(pl_module)
-        if stage != self._stage:
-            self._stage = stage
+        # A rollback may also lead back behind a shock; it begins a segment of its own.
+        if len(stage) > len(self._stage):
             self.rebaseline(trainer, pl_module, f"stage {stage[-1]} begins")
+        self._stage = stage
         due = self.pace.due(pl_module.images_seen, trainer.strategy)
         if due or self._non_finite is not None:
             self.probe(trainer, pl_module)

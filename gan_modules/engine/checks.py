@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from gan_modules.augmentations import Augmentation
 from gan_modules.networks.equalized import Equalized
+from gan_modules.networks.spectral import OperatorSpectralNorm
 from gan_modules.objectives import Objective, Wasserstein
 from gan_modules.regularizers import R1, R2, Regularizer, WeightClipping
 
@@ -148,8 +149,11 @@ def refuse_batch_norm(owner: nn.Module, discriminator: nn.Module, penalty: str) 
 
 
 def has_spectral_norm(network: nn.Module) -> bool:
-    """Whether any layer is spectrally normalised by ``torch.nn.utils.parametrizations``."""
-    return any("_SpectralNorm" in type(module).__name__ for module in network.modules())
+    """Whether any layer is spectrally normalised, as a matrix or as an operator."""
+    return any(
+        isinstance(module, OperatorSpectralNorm) or "_SpectralNorm" in type(module).__name__
+        for module in network.modules()
+    )
 
 
 def check_positive(owner: nn.Module, **numbers: float | None) -> None:

@@ -15,6 +15,7 @@ from gan_modules.engine.ema import average_decay, averaged_copy, update_average
 from gan_modules.engine.game import Game
 from gan_modules.engine.player import Player, linear_decay
 from gan_modules.engine.sampling import evaluating
+from gan_modules.latents import truncated_normal
 
 
 class LatentGame(Game):
@@ -127,9 +128,32 @@ class LatentGame(Game):
         """
         return self.decode(self.draw_latents(n, generator=generator), labels)
 
-    def draw_latents(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """Latents ``(n, latent_dim)`` on this module's device, drawn on the CPU."""
-        if self.latent == "normal":
+    def draw_latents(
+        self,
+        n: int,
+        *,
+        generator: torch.Generator | None = None,
+        truncation: float | None = None,
+    ) -> Tensor:
+        """Latents ``(n, latent_dim)`` on this module's device, drawn on the CPU.
+
+        Args:
+            n: how many.
+            generator: a CPU generator.
+            truncation: normal latents are redrawn where they are further from 0 than this; see
+                :func:`gan_modules.latents.truncated_normal`. None: as they come.
+
+        Raises:
+            ValueError: for a truncation below 0, or of uniform latents.
+        """
+        if truncation is not None:
+            if self.latent != "normal":
+                raise ValueError(
+                    f"{type(self).__name__}: truncation must be None for uniform latents, got "
+                    f"{truncation}; they are bounded already, train with latent: normal"
+                )
+            z = truncated_normal(n, self.latent_dim, truncation, generator)
+        elif self.latent == "normal":
             z = torch.randn(n, self.latent_dim, generator=generator)
         else:
             z = 2.0 * torch.rand(n, self.latent_dim, generator=generator) - 1.0

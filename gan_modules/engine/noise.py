@@ -53,6 +53,17 @@ class Noise:
         """Rows uniform in [0, 1); see :meth:`normal`."""
         return self._draw(torch.rand, n, shape, device, dtype)
 
+    def branch(self, key: int) -> Noise:
+        """Another stream, a function of the seed and ``key`` alone; this one is not moved.
+
+        Players that act together on one and the same forward each take the branch of the round and
+        draw from it in the same order: they see the same latents.
+
+        Args:
+            key: from 0, such as the number of the round.
+        """
+        return Noise(_mix(_mix(self.seed) ^ _mix(~key & _MASK)), self.rank)
+
     def state_dict(self) -> dict[str, int]:
         """Seed and number of calls; the rank is not part of it."""
         return {"seed": self.seed, "calls": self.calls}

@@ -72,6 +72,27 @@ def linear_decay(
     return LambdaLR(optimizer, lambda step: min(1.0, max(0.0, (end - step) / (end - start))))
 
 
+def lazily(
+    lr: float, betas: tuple[float, float], interval: int
+) -> tuple[float, tuple[float, float]]:
+    """Adam's numbers for a player that also steps on a penalty alone, every ``interval`` rounds.
+
+    Appendix B of arXiv:1912.04958: it steps ``1 + 1/k`` times a round, so with ``c = k / (k + 1)``
+    the rate is ``c lr`` and the betas are ``beta ** c``; a round then moves it, and its moments
+    forget, as without the penalty.
+
+    Args:
+        lr: rate of the player without the penalty.
+        betas: its beta1 and beta2.
+        interval: the paper's k, in rounds.
+
+    Returns:
+        The rate and the betas to use.
+    """
+    c = interval / (interval + 1)
+    return lr * c, (betas[0] ** c, betas[1] ** c)
+
+
 def check_players(players: Sequence[Player], module: nn.Module) -> None:
     """Every trainable parameter belongs to exactly one player.
 

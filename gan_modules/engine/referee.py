@@ -25,6 +25,9 @@ class NonFiniteError(RuntimeError):
 class Referee:
     """Plays the rounds of a module's schedule.
 
+    A player whose losses are an empty dict passes: its turn is neither reduced, stepped nor
+    counted. It must pass on all ranks or on none, so a module decides by reduced numbers only.
+
     Args:
         module: its methods ``<player>_losses`` are the players' losses.
         players: in the order of the trainer's optimizers.
@@ -52,12 +55,12 @@ class Referee:
 
     def _turn(self, turn: Turn, batch: Mapping[str, Any]) -> None:
         players = [self.players[name] for name in turn.names]
-        for player in players:
-            self._backward(player, batch, turn.phase)
-        for player in players:
+        acting = [player for player in players if self._backward(player, batch, turn.phase)]
+        for player in acting:
             self._step(player, turn)
 
-    def _backward(self, player: Player, batch: Mapping[str, Any], phase: str = "") -> None:
+    def _backward(self, player: Player, batch: Mapping[str, Any], phase: str = "") -> bool:
+        """Take the player's gradients; False if it passes."""
         module = self.module
         # Straight on the optimizer: Lightning's wrapper adds nothing here.
         player.optimizer.zero_grad(set_to_none=True)
@@ -69,6 +72,8 @@ class Referee:
         with self._only(player):
             for number, part in enumerate(parts, start=1):
                 losses: dict[str, Tensor] = losses_of(part)
+                if not losses:
+                    return False
                 total = sum(losses.values(), torch.zeros((), device=module.device)) / len(parts)
                 for name, value in losses.items():
                     module.statistics.add(f"{_key(player, phase)}/{name}", value)
@@ -76,6 +81,7 @@ class Referee:
                     # Under autocast, backward would run in the forward's reduced precision.
                     with torch.autocast(module.device.type, enabled=False):
                         module.manual_backward(total)
+        return True
 
     def _step(self, player: Player, turn: Turn) -> None:
         module, self._acting, self._phase = self.module, player, turn.phase

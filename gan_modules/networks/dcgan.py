@@ -9,8 +9,7 @@ stands a linear layer: the same map as a 4x4 convolution there, and faster.
 
 from __future__ import annotations
 
-from typing import Literal
-
+import torch
 from torch import Tensor, nn
 
 from gan_modules.networks.blocks import (
@@ -18,9 +17,13 @@ from gan_modules.networks.blocks import (
     Normalization,
     initialize_normal,
     normalization_layer,
-    spectral,
 )
 from gan_modules.networks.checks import require_choice, require_positive, require_shape
+from gan_modules.networks.spectral import (
+    SPECTRAL_NORMALIZATIONS,
+    SpectralNormalization,
+    normalize_layers,
+)
 
 _SIZES = (32, 64, 128)
 
@@ -92,7 +95,8 @@ class DCGANDiscriminator(nn.Module):
         normalization: after every layer but the first and the last; the paper's is ``"batch"``,
             which no per-sample gradient penalty allows; ``"layer"`` is the substitute of
             arXiv:1704.00028, section 4. ``"spectral"`` divides every layer's weight by its
-            spectral norm instead (arXiv:1802.05957).
+            spectral norm instead (arXiv:1802.05957), ``"operator_spectral"`` by that of the layer
+            as a map, see :mod:`gan_modules.networks.spectral`.
 
     Raises:
         ValueError: for another size or normalisation, or a count that is not positive.
@@ -103,14 +107,17 @@ class DCGANDiscriminator(nn.Module):
         size: int = 64,
         channels: int = 3,
         width: int = 64,
-        normalization: Normalization | Literal["spectral"] = "batch",
+        normalization: Normalization | SpectralNormalization = "batch",
     ) -> None:
         super().__init__()
         name = type(self).__name__
         require_choice(name, "size", size, _SIZES)
-        require_choice(name, "normalization", normalization, (*NORMALIZATIONS, "spectral"))
+        choices = (*NORMALIZATIONS, *SPECTRAL_NORMALIZATIONS)
+        require_choice(name, "normalization", normalization, choices)
         require_positive(name, channels=channels, width=width)
-        between: Normalization = "none" if normalization == "spectral" else normalization
+        between: Normalization = "none"
+        if normalization != "spectral" and normalization != "operator_spectral":
+            between = normalization
         self.image_shape = (channels, size, size)
         layers: list[nn.Module] = [
             nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),
@@ -127,10 +134,8 @@ class DCGANDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.head = nn.Linear(maps * 4 * 4, 1, bias=False)
         initialize_normal(self)
-        if normalization == "spectral":
-            for layer in (*self.layers, self.head):
-                if isinstance(layer, (nn.Conv2d, nn.Linear)):
-                    spectral(layer)
+        if normalization == "spectral" or normalization == "operator_spectral":
+            normalize_layers(self, normalization, torch.zeros(1, *self.image_shape))
 
     def features(self, x: Tensor) -> Tensor:
         """The last maps, flattened: ``(N, width * size * 2)``."""

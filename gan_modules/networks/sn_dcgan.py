@@ -8,6 +8,7 @@ is, and both nets start and end at size / 8.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from gan_modules.networks.blocks import (
@@ -15,9 +16,13 @@ from gan_modules.networks.blocks import (
     Normalization,
     initialize_normal,
     normalization_layer,
-    spectral,
 )
 from gan_modules.networks.checks import require_choice, require_positive, require_shape
+from gan_modules.networks.spectral import (
+    SPECTRAL_NORMALIZATIONS,
+    SpectralNormalization,
+    normalize_layers,
+)
 
 
 class SNDCGANGenerator(nn.Module):
@@ -83,15 +88,25 @@ class SNDCGANDiscriminator(nn.Module):
             the paper's are 32 and 48.
         channels: of the images.
         width: maps after the first layer; doubled at each of the three halvings.
+        normalization: ``"spectral"``, the paper's, of the weight as a matrix, or
+            ``"operator_spectral"`` of the layer as a map, see
+            :mod:`gan_modules.networks.spectral`.
 
     Raises:
-        ValueError: for another size, or a count that is not positive.
+        ValueError: for another size or normalisation, or a count that is not positive.
     """
 
-    def __init__(self, size: int = 32, channels: int = 3, width: int = 64) -> None:
+    def __init__(
+        self,
+        size: int = 32,
+        channels: int = 3,
+        width: int = 64,
+        normalization: SpectralNormalization = "spectral",
+    ) -> None:
         super().__init__()
         name = type(self).__name__
         _require_size(name, size)
+        require_choice(name, "normalization", normalization, SPECTRAL_NORMALIZATIONS)
         require_positive(name, channels=channels, width=width)
         self.image_shape = (channels, size, size)
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1), _leaky()]
@@ -105,9 +120,7 @@ class SNDCGANDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.head = nn.Linear(width * 8 * (size // 8) ** 2, 1)
         initialize_normal(self)
-        for layer in [*self.layers, self.head]:
-            if isinstance(layer, (nn.Conv2d, nn.Linear)):
-                spectral(layer)
+        normalize_layers(self, normalization, torch.zeros(1, *self.image_shape))
 
     def features(self, x: Tensor) -> Tensor:
         """The last maps, flattened: ``(N, width * size * size / 8)``."""

@@ -20,7 +20,8 @@ class Linear(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         own = torch.Generator().manual_seed(3)
-        self.matrix = nn.Parameter(torch.randn(4, 4, generator=own) + 2 * torch.eye(4))
+        matrix = torch.randn(4, 4, generator=own) + 2 * torch.eye(4)
+        self.matrix = nn.Parameter(0.1 * matrix)
 
     def forward(self, z: Tensor) -> Tensor:
         return (z @ self.matrix.T).unflatten(1, (1, 2, 2))
@@ -39,7 +40,7 @@ class Styled(nn.Module):
         return 10.0 * z
 
     def synthesis(self, ws: Tensor) -> Tensor:
-        return ws[..., :1].unsqueeze(-1).expand(-1, -1, 2, 2)
+        return 0.1 * ws[..., :1].unsqueeze(-1).expand(-1, -1, 2, 2)
 
     def forward(self, z: Tensor) -> Tensor:
         return self.synthesis(self.mapping(z)[:, None].expand(-1, 3, -1))
@@ -100,8 +101,13 @@ def test_mixing_takes_the_first_styles_from_the_left_and_the_rest_from_above() -
     left, above = torch.tensor([[1.0, 0.0], [2.0, 0.0]]), torch.tensor([[7.0, 0.0]] * 3)
     cells = mix.mixing_grid(space, left, above, cutoff=1).mean(dim=(2, 3)).unflatten(0, (3, 4))
     assert cells[0, 0].tolist() == [1.0, 1.0, 1.0]
-    assert cells[0, 1].tolist() == [7.0] * 3 and cells[2, 0].tolist() == [2.0] * 3
-    assert cells[1, 2].tolist() == [1.0, 7.0, 7.0] and cells[2, 3].tolist() == [2.0, 7.0, 7.0]
+    for row, column, expected in (
+        (0, 1, [0.7, 0.7, 0.7]),
+        (2, 0, [0.2, 0.2, 0.2]),
+        (1, 2, [0.1, 0.7, 0.7]),
+        (2, 3, [0.2, 0.7, 0.7]),
+    ):
+        torch.testing.assert_close(cells[row, column], torch.tensor(expected))
 
 
 def test_projection_finds_the_latent_of_an_image_of_the_generator() -> None:
@@ -125,13 +131,13 @@ def test_projection_finds_the_latent_of_an_image_of_the_generator() -> None:
 
 def test_projection_in_w_is_free_of_the_sphere_and_exact() -> None:
     space = WSpace(Module(Styled()))
-    targets = torch.full((1, 3, 2, 2), 3.25)
+    targets = torch.full((1, 3, 2, 2), 0.325)
 
     def distance(first: Tensor, second: Tensor) -> Tensor:
         return (first - second).square().mean(dim=(1, 2, 3))
 
     found = project.project(space, targets, distance, 300, 0.1, torch.Generator().manual_seed(0))
-    assert float(found[0, 0]) == pytest.approx(3.25, abs=1e-3)
+    assert float(found[0, 0]) == pytest.approx(3.25, abs=1e-2)
 
 
 def test_images_are_read_as_the_runs_own(tmp_path) -> None:
@@ -142,7 +148,9 @@ def test_images_are_read_as_the_runs_own(tmp_path) -> None:
     files = files_of([tmp_path])
     images = read_images(files, (1, 16, 16))
     assert images.shape == (2, 1, 16, 16)
-    assert float(images[0].min()) == pytest.approx(1.0) and float(images[1].max()) == -1.0
+    assert float(images[0].min()) == pytest.approx(1.0) and float(images[1].max()) == pytest.approx(
+        -1.0
+    )
     with pytest.raises(CommandError, match="must hold images, got none"):
         (tmp_path / "empty").mkdir()
         files_of([tmp_path / "empty"])

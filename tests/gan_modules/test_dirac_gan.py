@@ -51,7 +51,7 @@ def simulate(gamma: float, objective: Objective, steps: int = 500, length: float
         (2.0, (-0.1339746, -1.8660254)),
     ],
 )
-def test_r1_moves_the_eigenvalues_of_the_equilibrium_off_the_imaginary_axis(
+def test_r1_moves_the_eigenvalues_of_the_equilibrium_off_the_imaginary_axis_kat_15(
     gamma: float, expected: tuple[complex, complex], objective: Objective
 ) -> None:
     origin = torch.zeros(2, dtype=torch.float64)
@@ -63,12 +63,12 @@ def test_r1_moves_the_eigenvalues_of_the_equilibrium_off_the_imaginary_axis(
         assert abs(value - known) < 1e-6
 
 
-def test_the_zero_sum_game_spirals_out_and_r1_makes_it_converge() -> None:
+def test_the_zero_sum_game_spirals_out_and_r1_makes_it_converge_kat_15() -> None:
     assert simulate(0.0, Minimax()) == pytest.approx(2.2535786527, abs=1e-8)
     assert simulate(1.0, Minimax()) == pytest.approx(2.2829436e-10, rel=1e-6, abs=0)
 
 
-def test_the_non_saturating_game_creeps_inwards_and_r1_makes_it_converge() -> None:
+def test_the_non_saturating_game_creeps_inwards_and_r1_makes_it_converge_kat_15() -> None:
     # Its field has an inward part of third order at the equilibrium, so the rate is not linear.
     assert simulate(0.0, NonSaturating()) == pytest.approx(0.5211083313, abs=1e-8)
     assert simulate(1.0, NonSaturating()) == pytest.approx(8.3004863e-12, rel=1e-6, abs=0)

@@ -41,7 +41,7 @@ def scalar(value: float, dtype: torch.dtype = torch.float64) -> Tensor:
 
 
 @pytest.mark.parametrize("objective", [Minimax(), NonSaturating()], ids=name_of)
-def test_cross_entropy_at_the_optimal_discriminator_is_log4_minus_two_jsd(
+def test_cross_entropy_at_the_optimal_discriminator_is_log4_minus_two_jsd_kat_1(
     objective: Objective,
 ) -> None:
     logits = (P_MASS / Q_MASS).log().clamp_min(-1e4)
@@ -51,7 +51,7 @@ def test_cross_entropy_at_the_optimal_discriminator_is_log4_minus_two_jsd(
 
 
 @pytest.mark.parametrize("objective", [Minimax(), NonSaturating()], ids=name_of)
-def test_cross_entropy_of_equal_laws_is_log4(objective: Objective) -> None:
+def test_cross_entropy_of_equal_laws_is_log4_kat_1(objective: Objective) -> None:
     zeros = torch.zeros(7, dtype=torch.float64)
     loss = objective.discriminator_loss(zeros, zeros)
     assert loss.item() == pytest.approx(1.3862943611, abs=1e-9)
@@ -65,7 +65,7 @@ def test_cross_entropy_of_equal_laws_is_log4(objective: Objective) -> None:
     ],
     ids=["Minimax", "NonSaturating"],
 )
-def test_generator_gradient_saturates_on_opposite_sides(
+def test_generator_gradient_saturates_on_opposite_sides_kat_2(
     objective: Objective, expected: tuple[float, ...]
 ) -> None:
     for value, slope in zip((-5.0, 0.0, 5.0), expected, strict=True):
@@ -84,7 +84,7 @@ def test_minimax_players_share_one_value() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("objective", EVERY, ids=name_of)
-def test_losses_and_gradients_are_finite_at_scores_of_ten_thousand(
+def test_losses_and_gradients_are_finite_at_scores_of_ten_thousand_kat_2(
     objective: Objective, dtype: torch.dtype
 ) -> None:
     for value in (-1e4, 1e4):
@@ -131,7 +131,7 @@ def test_one_sided_smoothing_puts_the_optimum_at_the_target_and_leaves_the_gener
     assert torch.equal(smooth.generator_loss(fake), plain.generator_loss(fake))
 
 
-def test_least_squares_with_pearson_coding_equals_its_divergence() -> None:
+def test_least_squares_with_pearson_coding_equals_its_divergence_kat_3() -> None:
     objective = LeastSquares(-1.0, 1.0, 0.0)
     scores = (P_MASS - Q_MASS) / (P_MASS + Q_MASS)
     loss = objective.discriminator_loss(scores[P], scores[Q])
@@ -143,7 +143,7 @@ def test_least_squares_with_pearson_coding_equals_its_divergence() -> None:
     assert twice.item() == pytest.approx(0.7066667, abs=1e-7)
 
 
-def test_least_squares_with_binary_coding_has_the_known_optimum() -> None:
+def test_least_squares_with_binary_coding_has_the_known_optimum_kat_3() -> None:
     scores = P_MASS / (P_MASS + Q_MASS)
     loss = LeastSquares().discriminator_loss(scores[P], scores[Q])
     assert loss.item() == pytest.approx(0.1616667, abs=1e-7)
@@ -157,7 +157,7 @@ def test_least_squares_targets_reach_the_right_player() -> None:
     assert objective.generator_loss(torch.tensor([-2.0])).item() == pytest.approx(24.5)
 
 
-def test_hinge_at_the_optimal_discriminator_is_twice_the_overlap() -> None:
+def test_hinge_at_the_optimal_discriminator_is_twice_the_overlap_kat_5() -> None:
     scores = torch.sign(P_MASS - Q_MASS)
     loss = Hinge().discriminator_loss(scores[P], scores[Q])
     total_variation = 0.5 * (P_MASS - Q_MASS).abs().sum().item()
@@ -175,7 +175,7 @@ def test_hinge_gives_no_gradient_beyond_its_margins_and_full_gradient_inside() -
     assert gradient(loss, fake).tolist() == [0.0, 0.5]
 
 
-def test_wasserstein_witness_attains_the_distance_of_the_cdfs() -> None:
+def test_wasserstein_witness_attains_the_distance_of_the_cdfs_kat_6() -> None:
     real = torch.tensor([0.0, 0.0, 1.0, 1.0], dtype=torch.float64)
     fake = torch.tensor([1.0, 2.0, 2.0, 2.0], dtype=torch.float64)
     grid = torch.arange(2)
@@ -186,7 +186,7 @@ def test_wasserstein_witness_attains_the_distance_of_the_cdfs() -> None:
     assert estimate.item() == pytest.approx(1.25, abs=1e-12)
 
 
-def test_clipped_linear_discriminator_attains_bound_times_the_distance() -> None:
+def test_clipped_linear_discriminator_attains_bound_times_the_distance_kat_6() -> None:
     real = torch.tensor([[0.0], [0.0], [1.0], [1.0]])
     fake = torch.tensor([[1.0], [2.0], [2.0], [2.0]])
     discriminator, clipping = nn.Linear(1, 1), WeightClipping(0.01)
@@ -204,7 +204,7 @@ def test_clipped_linear_discriminator_attains_bound_times_the_distance() -> None
 
 
 @pytest.mark.parametrize("distance", [0.1, -2.0, 50.0])
-def test_two_points_are_log2_apart_for_jsd_and_their_distance_for_wasserstein(
+def test_two_points_are_log2_apart_for_jsd_and_their_distance_for_wasserstein_kat_7(
     distance: float,
 ) -> None:
     at = scalar(distance)

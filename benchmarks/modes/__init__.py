@@ -1,0 +1,1 @@
+"""Mode-collapse benchmarks: how many modes of a known mixture a generator covers."""
