@@ -9,8 +9,8 @@ ENGINE = (
     # The alternating step
     Mutant(
         "gan_modules/base.py",
-        "self.objective.discriminator_loss(real_scores, fake_scores)",
-        "self.objective.discriminator_loss(fake_scores, real_scores)",
+        "objective.discriminator_loss(real_scores, fake_scores)",
+        "objective.discriminator_loss(fake_scores, real_scores)",
         _BASE,
     ),
     Mutant(

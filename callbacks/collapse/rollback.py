@@ -128,12 +128,13 @@ class Rollback:
         reseed_game(module, trainer, seed)
         changes["seed"] = seed
         while self.done >= _SMOOTH_FROM and self.smoothed <= self.done - _SMOOTH_FROM:
-            self.smoothed += 1
             try:
                 changes |= smooth_discriminator(module)
             except ValueError:
-                # A discriminator that mixes samples takes no penalty: the rates have to do.
+                # A discriminator that mixes samples takes no penalty, and an autoencoder has none
+                # to take: the rates have to do. It is not counted, so resuming does not repeat it.
                 break
+            self.smoothed += 1
         return changes
 
     def state_dict(self) -> dict[str, int]:

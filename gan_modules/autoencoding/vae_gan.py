@@ -71,7 +71,7 @@ class VAEGAN(AutoencodingModule):
         check_encoder(self, "encoder", encoder, gaussian=True)
         require_features(self, generator, discriminator)
         if (parts := self.micro_batches) != 1:
-            raise ValueError(f"VAEGAN: micro_batches must be 1, got {parts}; the gate needs all")
+            raise ValueError(f"VAEGAN: micro_batches must be 1, got {parts}; set it to 1")
         numbers = {"generator_lr": generator_lr, "discriminator_lr": discriminator_lr}
         checks.check_positive(self, reconstruction_weight=reconstruction_weight, **numbers)
         self.encoder, self.discriminator = encoder, discriminator

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gan_modules.base import AdversarialModule
 from gan_modules.engine.schedule import Stage
-from gan_modules.growth import Growth, forget_moments
+from gan_modules.growth import Growth, forget_moments, require_growing
 from gan_modules.networks.growing import Growing, faded
 from gan_modules.networks.style import StyleGenerator, require_styles
 from gan_modules.objectives import NonSaturating
@@ -67,22 +67,12 @@ class StyleGAN(AdversarialModule):
         **kwargs: Any,
     ) -> None:
         require_styles("StyleGAN", generator, mixing_probability)
-        for name, network in (("synthesis", generator.synthesis), ("discriminator", discriminator)):
-            if not isinstance(network, Growing):
-                raise ValueError(
-                    f"StyleGAN: {name} must be a network that grows, got "
-                    f"{type(network).__name__}; take those of gan_modules.networks.stylegan"
-                )
-        if generator.synthesis.size != discriminator.size:
-            raise ValueError(
-                "StyleGAN: generator and discriminator must have one size, got "
-                f"{generator.synthesis.size} and {discriminator.size}; set both to the data's"
-            )
-        if kwargs.get("compile", "off") != "off":
-            raise ValueError(
-                f"StyleGAN: compile must be off, got {kwargs['compile']}; a network that fades "
-                "changes at every step and would be compiled at every step"
-            )
+        size = require_growing(
+            "StyleGAN",
+            kwargs.get("compile", "off"),
+            synthesis=generator.synthesis,
+            discriminator=discriminator,
+        )
         super().__init__(
             generator,
             discriminator,
@@ -95,7 +85,7 @@ class StyleGAN(AdversarialModule):
             **kwargs,
         )
         self.mixing_probability = mixing_probability
-        self.growth = Growth(discriminator.size, start_size, stable_images, fade_images)
+        self.growth = Growth(size, start_size, stable_images, fade_images)
         self.growth.set_level(self)
 
     def schedule(self) -> tuple[Stage, ...]:

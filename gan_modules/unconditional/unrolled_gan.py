@@ -19,7 +19,6 @@ from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.engine.unrolling import InnerAdam, InnerOptimizer, InnerSGD, Parameters, unroll
 from gan_modules.objectives import Minimax
 
-
 _SGD_LR = 0.1
 
 

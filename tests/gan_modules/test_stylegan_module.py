@@ -151,7 +151,7 @@ def test_samples_are_in_range_at_full_size_and_change_nothing() -> None:
         ),
         (
             {"discriminator": StyleGANDiscriminator(16, 1, 32, 4)},
-            "generator and discriminator must have one size, got 32 and 16",
+            "synthesis and discriminator must have one size, got 32 and 16",
         ),
         ({"compile": "G"}, "StyleGAN: compile must be off, got G"),
         ({"mixing_probability": -0.1}, r"StyleGAN: mixing_probability must lie in .*, got -0.1"),
