@@ -49,7 +49,7 @@ class Retuned(Callback):
 
 
 class OpponentsReset(Callback):
-    """All players but the primary one start again: ``--reset-d``.
+    """Those who play against the generator start again: ``--reset-d``.
 
     Args:
         what: ``"opt"`` empties the states of their optimizers, ``"weights"`` draws new initial
@@ -64,10 +64,16 @@ class OpponentsReset(Callback):
         """After the old states were put back.
 
         Raises:
-            ValueError: the module was built of objects and cannot be built again.
+            ValueError: nobody plays against the generator, or the module was built of objects and
+                cannot be built again.
         """
         assert isinstance(pl_module, Game)
         names = opponents(pl_module)
+        if not names:
+            raise ValueError(
+                f"--reset-d must have somebody to reset, got {type(pl_module).__name__}, in which "
+                "nobody plays against the generator; leave it out"
+            )
         if self.what == "weights":
             reset_weights(pl_module, names, self.seed)
         else:

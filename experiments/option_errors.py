@@ -142,7 +142,9 @@ def options_of(parser: ArgumentParser) -> dict[str, tuple[Any, Any]]:
 def nearest(word: str, names: Iterable[str]) -> str | None:
     """The name that was probably meant."""
     by_lower = {name.lower(): name for name in names}
-    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=0.6)
+    # Letters in another order are more likely than another letter.
+    found.sort(key=lambda name: sorted(name) != sorted(word.lower()))
     return by_lower[found[0]] if found else None
 
 

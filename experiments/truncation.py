@@ -49,6 +49,7 @@ def main(argv: Sequence[str]) -> int:
             "have no batch statistics"
         )
     points = space.draw(options.n, torch.Generator().manual_seed(options.seed))
+    space.truncated(points, sweep[0])  # Refuses latents that are bounded already.
     labels = labels_in_turn(opened.module, torch.arange(options.n))
     columns = []
     for psi in sweep:

@@ -50,7 +50,7 @@ def laplacian_distance(images: Tensor, others: Tensor, levels: int = 3) -> Tenso
     Args:
         images: ``(N, C, H, W)``.
         others: of the same shape.
-        levels: see :func:`laplacian_pyramid`.
+        levels: see :func:`laplacian_pyramid`; to be taken in full precision, without autocast.
     """
     # The pyramid is linear.
     bands = laplacian_pyramid(images - others, levels)

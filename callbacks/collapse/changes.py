@@ -43,8 +43,12 @@ def players_of(module: Game) -> dict[str, Player]:
 
 
 def opponents(module: Game) -> list[str]:
-    """All players but the primary one: what ``--reset-d`` resets."""
-    return [name for name in players_of(module) if name != module.primary_player]
+    """Who plays against the primary player: what ``--reset-d`` resets.
+
+    All others; where an encoder plays beside the generator, those of them that discriminate.
+    """
+    others = [name for name in players_of(module) if name != module.primary_player]
+    return [name for name in others if "discriminator" in name] or others
 
 
 def scale_rates(module: Game, factor: float) -> dict[str, float]:

@@ -16,11 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from gan_modules.autoencoding.base import AutoencodingModule
-from gan_modules.autoencoding.dequantization import (
-    bits_of_density,
-    images_of_levels,
-    spread_levels,
-)
+from gan_modules.autoencoding.dequantization import bits_of_density, images_of_levels, spread_levels
 from gan_modules.engine import checks
 from gan_modules.engine.hyperparameters import keep_plain_hyperparameters
 from gan_modules.engine.player import Player
@@ -99,7 +95,8 @@ class NormalizingFlow(AutoencodingModule):
         noise = self.noise.uniform(*images.shape, device=images.device, dtype=images.dtype)
         spread = spread_levels(images, self.bits, noise)
         if not self.steps.get("generator") and not flow.initialized:
-            flow.initialize(spread)
+            with fp32_island(self.device.type):
+                flow.initialize(spread)
             if self.generator_ema is not None:
                 self.generator_ema.load_state_dict(flow.state_dict())
         return {"bits_per_dim": self._bits(flow, spread).mean()}

@@ -24,6 +24,7 @@ from gan_modules.autoencoding.codes import (
 from gan_modules.engine import checks
 from gan_modules.engine.hyperparameters import keep_plain_hyperparameters
 from gan_modules.engine.player import Player
+from gan_modules.engine.precision import fp32_island
 from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.laplacian import laplacian_distance
 
@@ -62,7 +63,6 @@ class GLO(AutoencodingModule):
         encode_lr: float = 0.05,
         **kwargs: Any,
     ) -> None:
-        # Nobody takes Adam here, nor its betas.
         super().__init__(generator, betas=(0.0, 0.999), latent="normal", **kwargs)
         keep_plain_hyperparameters(self)
         require_unconditional(self)
@@ -80,7 +80,7 @@ class GLO(AutoencodingModule):
         self._normal_law = Remembered(normal_law)
 
     def optimizer(self, parameters: list[nn.Parameter], lr: float) -> Optimizer:
-        """SGD without momentum, for both players."""
+        """SGD without momentum, for both players; the betas are Adam's, and of no use."""
         return SGD(parameters, lr=lr)
 
     def players(self) -> tuple[Player, ...]:
@@ -139,12 +139,12 @@ class GLO(AutoencodingModule):
         super().check_batch(batch)
         if "index" not in batch:
             raise ValueError(
-                f"GLO: batch must have the key index, got {sorted(batch)}; use a data module of "
-                "this library, or add the place of each image in the training set"
+                f"GLO: batch must have the key index, got {sorted(batch)}; add each image's place"
             )
 
     def _distances(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
-        terms = {"laplacian": laplacian_distance(fake, real, self.levels)}
+        with fp32_island(self.device.type):
+            terms = {"laplacian": laplacian_distance(fake, real, self.levels)}
         if self.squared_weight:
             terms["squared"] = self.squared_weight * (fake - real).square().mean()
         return terms

@@ -25,10 +25,10 @@ class GON(AutoencodingModule):
 
     ``z = -latent_scale * d/dz |F(z) - x|^2`` at ``z = 0``, the error summed over channels and
     averaged over pixels. The authors average over the batch too, so that their codes shrink with
-    its size: ``latent_scale: 0.015625`` is their batch of 64. Here a code does not depend on how
-    many images or ranks there are, and 1 is the default. Images in [-1, 1] instead of their [0, 1]
-    make the gradient up to 4 times larger. Of the paper's variants this is the plain one; the
-    variational and the implicit one are not here. Precision is full throughout.
+    its size: ``latent_scale: 0.015625`` is their batch of 64. Departing from that, a code here does
+    not depend on how many images or ranks there are, and 1 is the default. (On images in [-1, 1],
+    not their [0, 1], gradients are 4 times larger.) Of the paper's variants this is the plain one;
+    the variational and the implicit one are not here. Precision is full throughout.
 
     Args:
         generator: the paper's F, codes ``(N, latent_dim)`` to images ``(N, C, H, W)`` in [-1, 1];

@@ -85,7 +85,7 @@ def test_samples_that_are_not_finite_do_not_end_the_run(
     from gan_modules.base import AdversarialModule
 
     decode = AdversarialModule.decode
-    monkeypatch.setattr(AdversarialModule, "decode", lambda self, z: decode(self, z) * torch.nan)
+    monkeypatch.setattr(AdversarialModule, "decode", lambda self, *z: decode(self, *z) * torch.nan)
     module = fit(tmp_path, memorization(at_end=True), Checkpointing(None))
     assert module.images_seen == 48
     assert "at least 100 samples must be finite, got 0 of 100" in caplog.text

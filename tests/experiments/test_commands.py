@@ -37,7 +37,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandServer]:
 @pytest.fixture(scope="module")
 def run(server: CommandServer, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     path = tmp_path_factory.mktemp("runs") / "digits"
-    code, output = server.run("fit", "--config", CONFIG, "--run_dir", path, *TINY, timeout=300)
+    # Uniform latents, the variant's own, have nothing to truncate.
+    words = (*TINY, "--model.init_args.latent=normal")
+    code, output = server.run("fit", "--config", CONFIG, "--run_dir", path, *words, timeout=300)
     assert code == 0, output
     return RunFolder.open(path)
 
@@ -210,7 +212,9 @@ def test_list_json_has_one_object_a_variant(server: CommandServer) -> None:
     code, output = server.run("list", "--json")
     rows = [json.loads(line) for line in output.splitlines()]
     assert code == 0 and {"GAN", "DCGAN", "WGANGP", "SNGAN"} <= {row["name"] for row in rows}
-    assert all(set(row) == {"name", "family", "arxiv", "config", "batch"} for row in rows)
+    assert all(
+        set(row) == {"name", "family", "chapter", "arxiv", "config", "batch"} for row in rows
+    )
     assert all((ROOT / row["config"]).is_file() for row in rows)
 
 
@@ -237,3 +241,61 @@ def test_any_combination_trains_from_yaml_alone(server: CommandServer, tmp_path:
     assert code == 0, output
     columns = set(RunFolder(tmp_path / "run").read_metrics()[0])
     assert "train/discriminator/r1" in columns
+
+
+def test_latent_tools_write_their_pictures_and_numbers(
+    server: CommandServer, run: RunFolder, tmp_path: Path
+) -> None:
+    code, output = server.run(
+        "truncation",
+        run.path,
+        "--n",
+        2,
+        "--psi",
+        0,
+        1,
+        "--standing",
+        2,
+        "--out",
+        tmp_path / "t.png",
+    )
+    assert code == 0, output
+    with Image.open(tmp_path / "t.png") as grid:
+        assert grid.size == (2 * 34 + 2, 2 * 34 + 2)
+        # The first column is at truncation 0: one image.
+        pixels = np.asarray(grid)
+        assert (pixels[2:34, 2:34] == pixels[36:68, 2:34]).all()
+        assert (pixels[2:34, 36:68] != pixels[36:68, 36:68]).any()
+    server.run("sample", run.path, "--n", 1, "--out", tmp_path / "one")
+    code, output = server.run(
+        *("project", run.path, tmp_path / "one" / "000000.png", "--steps", 3),
+        *("--out", tmp_path / "p.png"),
+    )
+    assert code == 0, output
+    assert np.load(tmp_path / "p.npz")["points"].shape == (1, 64)
+    (found,) = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    assert found["mean_squared_error"] >= 0 and found["image"].endswith("000000.png")
+    code, output = server.run("path-length", run.path, "--samples", 12)
+    assert code == 0, output
+    (record,) = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    assert record["path_length_z_full_rand_vgg"] > 0 and record["ways"] == 12
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("mix",), "--space must be z for DCGAN, got w"),
+        (("interpolate", "--space", "w"), "--space must be z for DCGAN, got w"),
+        (("reconstruct",), "run must be of a model with an encoder, got DCGAN"),
+        (("sample", "--class", 3), "--class must be a class of the run, got 3, it has none"),
+        (("truncation", "--psi", -1), "--psi must be at least 0, got -1"),
+        (("truncation", "--out", "grid.jpg"), "--out must end in .png"),
+        (("path-length", "--step", 0), "--step must lie in"),
+        (("project", "nowhere.png"), "got no such file"),
+    ],
+)
+def test_latent_tools_refuse_what_the_run_cannot_give(
+    server: CommandServer, run: RunFolder, words: tuple[object, ...], message: str
+) -> None:
+    code, output = server.run(words[0], run.path, *words[1:])
+    assert code == 2 and message in output and "Traceback" not in output

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from callbacks.collapse.changes import opponents
 from callbacks.collapse.discriminator import discriminator_auc
 from callbacks.collapse.probes import SampleProber
 from callbacks.collapse.rollback import Rollback
@@ -32,6 +33,20 @@ def test_the_rates_fall_and_a_resumed_run_asks_for_no_penalty(name: str) -> None
     again.load_state_dict(rollback.state_dict())
     again.resume(TRAINER, build(name))
     assert again.state_dict() == {"done": 3, "smoothed": 0}
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("VAE", []),
+        ("VAEGAN", ["discriminator"]),
+        ("AlphaGAN", ["discriminator", "code_discriminator"]),
+    ],
+)
+def test_an_encoder_is_no_opponent_of_the_generator(name: str, names: list[str]) -> None:
+    module = build(name)
+    fit(module, steps=1)
+    assert opponents(module) == names
 
 
 def test_penalties_that_were_added_are_added_again_and_no_more() -> None:

@@ -129,8 +129,21 @@ def test_a_loaded_flow_is_not_initialised_again(tmp_path: Path) -> None:
     images = FixedImages().images[:8]
     torch.testing.assert_close(again.bits_per_dim(images), module.bits_per_dim(images))
     before = copy.deepcopy(again.generator.state_dict())
-    again.generator_losses({"image": -images})
-    assert all(torch.equal(v, before[k]) for k, v in again.generator.state_dict().items())
+    # Neither after its steps, nor at the start of another run.
+    for again.steps in ({"generator": 2}, {}):
+        again.generator_losses({"image": -images})
+        assert all(torch.equal(v, before[k]) for k, v in again.generator.state_dict().items())
+
+
+def test_mixed_precision_rounds_neither_the_beginning_nor_the_bits() -> None:
+    batch = {"image": FixedImages().images[:8]}
+    modules = [build("NormalizingFlow") for _ in range(2)]
+    full = modules[0].generator_losses(batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = modules[1].generator_losses(batch)
+    assert torch.equal(full["bits_per_dim"], mixed["bits_per_dim"])
+    states = [module.generator.state_dict() for module in modules]
+    assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
 
 
 def test_held_out_bits_come_from_the_average_and_do_not_change_from_call_to_call() -> None:

@@ -100,6 +100,16 @@ def test_terms_are_the_pyramid_and_where_asked_for_squares() -> None:
     assert both["squared"].item() == pytest.approx(2 * half["squared"].item())
 
 
+def test_under_mixed_precision_the_distance_is_taken_in_full() -> None:
+    module, batch = small(squared_weight=1.0), next(iter(loader(4)))
+    full = module.generator_losses(batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = module.generator_losses(batch)
+    for name, value in full.items():
+        assert mixed[name].dtype == torch.float32
+        torch.testing.assert_close(mixed[name], value, rtol=0.01, atol=0)
+
+
 @pytest.mark.parametrize("size", [8, 32])
 def test_distance_of_an_impulse_is_by_hand(size: int) -> None:
     image = torch.zeros(1, 1, size, size, dtype=torch.float64)

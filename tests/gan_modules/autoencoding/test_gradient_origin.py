@@ -108,6 +108,14 @@ def test_the_second_order_gradient_equals_finite_differences_kat_41() -> None:
         assert slope == pytest.approx((above - below) / (2 * step), rel=1e-4, abs=1e-9), name
 
 
+def test_mixed_precision_changes_nothing() -> None:
+    batch = {"image": FixedImages().images[:4]}
+    full = small().generator_losses(batch)["reconstruction"]
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = small().generator_losses(batch)["reconstruction"]
+    assert torch.equal(full, mixed)
+
+
 def test_encoding_is_of_one_image_leaves_no_trace_and_runs_without_gradients() -> None:
     module = small()
     images = FixedImages().images[:4]
