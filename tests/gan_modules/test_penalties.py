@@ -336,3 +336,15 @@ def test_it_moves_the_player_that_it_is_given_and_is_due_on_its_steps(player: An
 def test_numbers_out_of_range_are_refused_by_name_and_value(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("kind", ["off_diagonal", "soft"])
+def test_weights_with_more_rows_than_columns_have_the_same_penalty(kind: str) -> None:
+    layer = nn.Linear(3, 7, bias=False).double()
+    found = Orthogonal(0.5, kind=kind).weight_penalty(layer)
+    gram = layer.weight @ layer.weight.T
+    away = gram - (torch.eye(7).double() if kind == "soft" else gram.diagonal().diag())
+    torch.testing.assert_close(found, 0.5 * away.square().sum())
+    (ours,) = torch.autograd.grad(found, layer.weight)
+    (theirs,) = torch.autograd.grad(0.5 * away.square().sum(), layer.weight)
+    torch.testing.assert_close(ours, theirs)
