@@ -60,7 +60,8 @@ def pacgan(points: str, size: Size, packing: int) -> Setup:
         build=build,
         count=count,
         batch=100 * packing,
-        steps=6_000 if reduced else 400_000,
+        # The grid is four times as wide, with three times as many modes.
+        steps=_reduced(points, 6_000, 10_000) if reduced else 400_000,
         published_steps=400_000,
         changes=changes,
         samples=SAMPLES,
@@ -69,6 +70,7 @@ def pacgan(points: str, size: Size, packing: int) -> Setup:
 
 def unrolled(points: str, size: Size) -> Setup:
     """The authors' notebook: tanh networks, five steps ahead through Adam's arithmetic."""
+    reduced = size == "reduced"
 
     def build(steps: int) -> Game:
         return UnrolledGAN(OrthogonalGenerator(), OrthogonalDiscriminator(), inner="adam")
@@ -78,16 +80,20 @@ def unrolled(points: str, size: Size) -> Setup:
         data=_plain(points),
         build=build,
         count=count,
-        batch=512,
-        steps=2_500 if size == "reduced" else 25_000,
+        batch=128 if reduced else 512,
+        steps=1_500 if reduced else 25_000,
         published_steps=25_000,
-        changes=("the published row is VEEGAN's, which does not tell its networks",),
+        changes=(
+            "the published row is VEEGAN's, which does not tell its networks",
+            *(("batches of 128 for 512",) if reduced else ()),
+        ),
         samples=SAMPLES,
     )
 
 
 def veegan(points: str, size: Size) -> Setup:
     """The authors' notebook, as far as a public port of it tells."""
+    reduced = size == "reduced"
 
     def build(steps: int) -> Game:
         return VEEGAN(
@@ -101,10 +107,13 @@ def veegan(points: str, size: Size) -> Setup:
         data=_plain(points),
         build=build,
         count=count,
-        batch=500,
-        steps=5_000 if size == "reduced" else 100_000,
+        batch=128 if reduced else 500,
+        steps=_reduced(points, 6_000, 10_000) if reduced else 100_000,
         published_steps=100_000,
-        changes=("networks and steps of a public port of the notebook",),
+        changes=(
+            "networks and steps of a public port of the notebook",
+            *(("batches of 128 for 500",) if reduced else ()),
+        ),
         samples=SAMPLES,
     )
 
@@ -133,10 +142,10 @@ def wgan_gp(points: str, size: Size) -> Setup:
         data=data,
         build=build,
         count=count,
-        batch=256,
-        steps=1_500 if reduced else 100_000,
+        batch=64 if reduced else 256,
+        steps=2_000 if reduced else 100_000,
         published_steps=100_000,
-        changes=(f"{units} units for 512",) if reduced else (),
+        changes=(f"{units} units for 512", "batches of 64 for 256") if reduced else (),
         samples=SAMPLES,
     )
 
@@ -159,6 +168,10 @@ def count(samples: Tensor, data: DataModule) -> Counts:
     # The generator of a run that diverged: far from every mode, which is what it is.
     finite = torch.nan_to_num(samples, nan=1e6, posinf=1e6, neginf=-1e6)
     return dataclasses.asdict(count_modes(finite, data.centres, data.std))
+
+
+def _reduced(points: str, ring: int, grid: int) -> int:
+    return {"ring": ring, "grid": grid}[points]
 
 
 def _plain(points: str) -> Callable[[int, int], DataModule]:

@@ -1,4 +1,4 @@
-"""VEEGAN: a reconstructor maps samples back to their noise, so that no mode can be left out.
+"""VEEGAN: a reconstructor maps samples back to their latents, where missing modes show.
 
 Srivastava, Valkov, Russell, Gutmann, Sutton, "VEEGAN: Reducing Mode Collapse in GANs using Implicit
 Variational Learning", 2017, arXiv:1705.07761. What changes from GAN (``unconditional/gan.py``): the
@@ -24,9 +24,8 @@ class VEEGAN(AutoencodingModule):
     """Algorithm 1 of arXiv:1705.07761, for points and for images.
 
     D tells pairs ``(F(x), x)`` from ``(z, G(z))``, logistically; G and F together minimise
-    ``-D(z, G(z)) + |z - F(G(z))|^2``. F is moved by the second term alone: through D it would be
-    drawn to codes that fool D, whatever their samples. The paper's D has the opposite sign. D
-    and the other two take their gradients before any of them steps.
+    ``-D(z, G(z)) + |z - F(G(z))|^2``, in which F has a part in the second term alone. The paper's D
+    has the opposite sign. All three take their gradients before any of them steps.
 
     Args:
         generator: latents ``(N, latent_dim)`` to images in [-1, 1] or to points ``(N, 2)``.
