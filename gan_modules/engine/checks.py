@@ -76,10 +76,11 @@ def check_parts(
             under an objective whose scores have no zero; equalised and spectrally normalised
             layers in one network.
     """
-    names = [regularizer.name for regularizer in regularizers]
-    if twice := {name for name in names if names.count(name) > 1}:
+    names = [(regularizer.player, regularizer.name) for regularizer in regularizers]
+    if twice := {name for player, name in names if names.count((player, name)) > 1}:
         raise ValueError(
-            f"{_name(owner)}: regularizers must differ, got {sorted(twice)} twice; leave one out"
+            f"{_name(owner)}: regularizers must differ, got {sorted(twice)} twice for one player; "
+            "leave one out"
         )
     for regularizer in regularizers:
         if regularizer.per_sample:

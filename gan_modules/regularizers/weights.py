@@ -109,7 +109,6 @@ class Orthogonal(Regularizer):
             return distance.square().sum()
         return _spectral_norm(distance, self.iterations)
 
-
     def _of_tall(self, matrix: Tensor) -> Tensor:
         """The same sums through ``W^T W``: more rows than columns make a Gram matrix of gigabytes.
 
