@@ -10,7 +10,7 @@ from torch import Tensor
 
 from callbacks.metrics.bank import BankBuilder, FeatureBank
 from callbacks.metrics.features import FeatureSpace
-from callbacks.sample_grid import same_randomness
+from callbacks.randomness import same_randomness
 
 _BLOCK = 256
 _STRIDE = 1_000_003
@@ -20,7 +20,7 @@ def draw_bank(module: Any, space: FeatureSpace, samples: int, seed: int) -> Feat
     """Draw and describe ``samples`` samples, shared out over the ranks.
 
     Args:
-        module: has ``draw_latents(n, generator=)`` and ``decode(z)``; with ``num_classes`` above 0
+        module: has ``draw_latents(n, generator=)`` and ``decode(z)``; with ``condition_in_turn``
             also ``decode(z, labels)``.
         space: on the module's device.
         samples: over all ranks.
@@ -61,9 +61,9 @@ def draw_share(module: Any, indices: Sequence[int], samples: int, seed: int) -> 
 
 
 def labels_in_turn(module: Any, indices: Tensor) -> tuple[Tensor, ...]:
-    """The classes of samples by their global index: each in turn; nothing where there are none."""
-    classes = getattr(module, "num_classes", 0)
-    return (indices % classes,) if classes else ()
+    """What samples are told by their global index: a class, a text; nothing for latents alone."""
+    in_turn = getattr(module, "condition_in_turn", None)
+    return () if in_turn is None else in_turn(indices)
 
 
 def weights_judged(module: Any) -> Literal["raw", "ema"]:

@@ -11,16 +11,14 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from callbacks.checkpointing import Checkpointing
-from callbacks.drawing import draw_bank, weights_judged
-from callbacks.metrics.distributed import on_rank_zero
-from callbacks.metrics.features import FeatureSpace
+from callbacks.drawing import weights_judged
 from callbacks.metrics.names import Protocol as ScoreProtocol
-from callbacks.metrics.real_statistics import real_statistics
-from callbacks.metrics.reference import RealStatistics
-from callbacks.metrics.scoring import ScoreSettings, score_bank
+from callbacks.metrics.scoring import ScoreSettings
 from callbacks.metrics.spaces import choose_space
+from callbacks.offers import draws, translates
 from callbacks.run_folder import RunFolder, finite_or_none
 from callbacks.run_records import EvaluationRow
+from callbacks.subjects import Samples, Translations, subject_for
 
 
 @runtime_checkable
@@ -38,6 +36,8 @@ class Watcher(Protocol):
 
 class Evaluation(Callback):
     """Scores on a grid of images_seen and at the end; each asks for a checkpoint.
+
+    Of a translation every domain that is led to is scored, see :class:`Translations`.
 
     All ranks take part, and the samples are those of one process: sample ``i`` is a function of
     ``(seed, i)``. Training is bit-identical with and without it. A line of the grid is passed over
@@ -99,8 +99,7 @@ class Evaluation(Callback):
         self.seed = seed
         self.max_share = max_share
         self.last_scores: dict[str, float | None] = {}
-        self._space: FeatureSpace | None = None
-        self._real: RealStatistics | None = None
+        self._subject: Samples | Translations | None = None
         self._images_seen = 0
         self._evaluated: int | None = None
         self._cost = 0.0
@@ -109,17 +108,19 @@ class Evaluation(Callback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Choose the feature space and read the real images before training starts.
 
+        A module that makes no images is left alone.
+
         Raises:
             ValueError: the space does not suit the data, or nothing is held out.
         """
-        if stage != "fit" or self._real is not None:
+        if stage != "fit" or self._subject is not None:
+            return
+        if not (draws(pl_module) or translates(pl_module)):
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         space = choose_space(data, self.inception_weights, self.space_name)
-        self._space = space.to(trainer.strategy.root_device)
-        self._real = real_statistics(
-            data, space, self.samples, split=self.split, settings=self.settings
-        )
+        space = space.to(trainer.strategy.root_device)
+        self._subject = subject_for(pl_module, data, space, self.samples, self.split, self.settings)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Take the place on the grid."""
@@ -132,13 +133,16 @@ class Evaluation(Callback):
         """Evaluate when the grid line of images_seen is crossed and time allows."""
         seen, self._images_seen = self._images_seen, pl_module.images_seen
         every = self.every_n_images
-        if every and self._images_seen // every > seen // every and self._affordable(trainer):
+        if self._subject is None or not every or self._images_seen // every == seen // every:
+            return
+        if self._affordable(trainer):
             self.evaluate(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Evaluate the trained generator, unless a signal asks to leave quickly."""
         preempted = any(getattr(c, "preempted", False) for c in trainer.callbacks)  # type: ignore[attr-defined]
-        if not preempted and self._evaluated != pl_module.images_seen:
+        due = self._subject is not None and self._evaluated != pl_module.images_seen
+        if due and not preempted:
             self.evaluate(trainer, pl_module)
 
     def evaluate(self, trainer: pl.Trainer, pl_module: Any) -> Mapping[str, float | None]:
@@ -147,17 +151,16 @@ class Evaluation(Callback):
         Returns:
             Scores by name, the same on all ranks.
         """
-        assert self._space is not None and self._real is not None
+        subject = self._subject
+        assert subject is not None
         watchers = [c for c in trainer.callbacks if isinstance(c, Watcher)]  # type: ignore[attr-defined]
         for watcher in watchers:
             watcher.before_evaluation(trainer, pl_module)
         began = time.perf_counter()
         pl_module.sync_buffers()
-        bank = draw_bank(pl_module, self._space, self.samples, self.seed)
-        real, settings = self._real, self.settings
-        scores = finite_or_none(on_rank_zero(lambda: score_bank(real, bank, settings)))
+        scores = finite_or_none(subject.scores(pl_module, self.seed))
         weights = weights_judged(pl_module)
-        protocol = real.protocol(self._space, self.samples, weights, settings.line())
+        protocol = subject.protocol(weights)
         self._cost = time.perf_counter() - began
         self.last_scores, self._evaluated = scores, pl_module.images_seen
         if trainer.is_global_zero:
@@ -179,7 +182,7 @@ class Evaluation(Callback):
         protocol: ScoreProtocol,
         weights: Literal["raw", "ema"],
     ) -> None:
-        assert self._real is not None
+        assert self._subject is not None
         axes = module.axes()
         row: EvaluationRow = {
             "images_seen": axes["images_seen"],
@@ -188,7 +191,7 @@ class Evaluation(Callback):
             "round": axes["round"],
             "seconds": round(self._cost, 3),
             "scores": self.last_scores,
-            "floor": dict(self._real.floor),
+            "floor": dict(self._subject.floor),
             "protocol": protocol.to_dict(),
             "generator": weights,
             "seed": self.seed,

@@ -23,6 +23,7 @@ from callbacks.memorization_probe import (
     UnfitSamplesError,
 )
 from callbacks.metrics.spaces import choose_space
+from callbacks.offers import draws
 from callbacks.run_folder import RunFolder
 
 KEY = "memorization"
@@ -88,6 +89,11 @@ class Memorization(Callback):
         wanted = self.at_end or self.every_n_images is not None
         if stage != "fit" or self._probe is not None or not wanted:
             return
+        if not draws(pl_module):
+            raise ValueError(
+                f"Memorization: the model must draw from latents, got {type(pl_module).__name__}; "
+                "set memorization.at_end: false and every_n_images: null"
+            )
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         device = trainer.strategy.root_device
         space = choose_space(data, self.inception_weights, self.space_name).to(device)

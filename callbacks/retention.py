@@ -18,8 +18,14 @@ from typing import Any, Literal
 from callbacks.collapse.candidates import after_collapse, strictly
 from callbacks.collapse.health import Health, state_of
 
-LOWER_IS_BETTER = ("fd_", "fid@", "fid_", "kd_", "kid@", "kid_")
-HIGHER_IS_BETTER = ("precision_", "recall_", "density_", "coverage_", "cs_", "is@", "is_")
+LOWER_IS_BETTER = (
+    *("fd_", "fid@", "fid_", "kd_", "kid@", "kid_"),
+    *("cycle_l1/", "paired_l1/"),
+)
+HIGHER_IS_BETTER = (
+    *("precision_", "recall_", "density_", "coverage_", "cs_", "is@", "is_"),
+    *("paired_psnr/", "paired_ssim/"),
+)
 
 
 #: Part of the names of scores of points that are their own features.

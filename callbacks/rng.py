@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-import torch.distributed as dist
 from pytorch_lightning.callbacks import Callback
+
+from gan_modules.engine.reduction import gathered
 
 KEY = "random_states"
 
@@ -39,7 +40,7 @@ class RngState(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Gather the states of all ranks into the checkpoint; every rank takes part."""
-        checkpoint[KEY] = _gathered(capture(trainer.strategy.root_device))
+        checkpoint[KEY] = gathered(capture(trainer.strategy.root_device))
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -118,11 +119,3 @@ def reseed(seed: int, rank: int, images_seen: int) -> None:
     torch.manual_seed(int(words[0]))
     np.random.seed(int(words[1]))
     random.seed(int(words[2]))
-
-
-def _gathered(state: dict[str, Any]) -> list[dict[str, Any]]:
-    if not (dist.is_available() and dist.is_initialized()):
-        return [state]
-    states: list[dict[str, Any]] = [{} for _ in range(dist.get_world_size())]
-    dist.all_gather_object(states, state)
-    return states

@@ -48,6 +48,7 @@ def rewind(run: RunFolder, images_seen: int, keep: Retention | None) -> None:
     ]
     _rewrite(run.evaluations_path, kept)
     run.rewind_health(Health.of_history(run.read_history()), keep)
+    _rewrite(run.translations_path, _translations(run, images_seen)[0])
     header, *numbers = whole_lines(run.metrics_path) or [""]
     early = [row for row in numbers if float(row.split(",", 1)[0]) <= images_seen]
     _rewrite(run.metrics_path, [header, *early] if header else [])
@@ -79,12 +80,25 @@ def leave_branch(run: RunFolder, images_seen: int, number: int) -> None:
     if late:
         _write(folder / "metrics.csv", [header, *late])
         _write(run.metrics_path, [header, *early])
+    early, late = _translations(run, images_seen)
+    if late:
+        _write(folder / run.translations_path.name, late)
+        _write(run.translations_path, early)
     for key in run.media_keys():
         for moment, file in run.media_files(key):
             if moment > images_seen:
                 target = folder / "media" / file.relative_to(run.media_path)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 file.replace(target)
+
+
+def _translations(run: RunFolder, images_seen: int) -> tuple[list[str], list[str]]:
+    """The lines on translations up to a moment, and those beyond."""
+    pairs = zip(whole_lines(run.translations_path), run.read_translations(), strict=True)
+    found: tuple[list[str], list[str]] = ([], [])
+    for line, row in pairs:
+        found[row["images_seen"] > images_seen].append(line)
+    return found
 
 
 def _rewrite(path: Path, lines: Sequence[str]) -> None:

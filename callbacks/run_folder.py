@@ -12,6 +12,7 @@ knows a file name. It imports neither torch nor Lightning, so that commands answ
 | evaluations.jsonl | one JSON object per evaluation: scores, real-vs-real floor, protocol; and |
 | | the probes and events of the collapse monitor, whose ``kind`` says so |
 | memorization.json | the last verdict on copies of training images |
+| translations.jsonl | one JSON object per probe of a translation |
 | media/<key>/<images_seen>.png | pictures over time |
 | wandb/, tensorboard/ | what those tools write |
 | report.html | the page that `report` writes |
@@ -31,7 +32,8 @@ from callbacks.checkpoint_index import CheckpointFolder, now
 from callbacks.collapse.records import MonitorRow, ProbeRow, VerdictRow
 from callbacks.durable import append_line, whole_lines, write_atomically
 from callbacks.retention import Retention
-from callbacks.run_records import EvaluationRow, RunRecord
+from callbacks.run_lines import read_rows
+from callbacks.run_records import EvaluationRow, RunRecord, TranslationRow
 
 AXES = ("images_seen", "generator_steps", "discriminator_steps", "round", "wall_s")
 
@@ -67,6 +69,11 @@ class RunFolder(CheckpointFolder):
     def memorization_path(self) -> Path:
         """The last verdict on copies of training images."""
         return self.path / "memorization.json"
+
+    @property
+    def translations_path(self) -> Path:
+        """What probes found about translations, one JSON object a line."""
+        return self.path / "translations.jsonl"
 
     @property
     def media_path(self) -> Path:
@@ -299,19 +306,27 @@ class RunFolder(CheckpointFolder):
         Raises:
             ValueError: a line in the middle is damaged.
         """
-        rows = []
-        for number, line in enumerate(whole_lines(self.evaluations_path), start=1):
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                row = None
-            if not isinstance(row, dict) or "images_seen" not in row:
-                raise ValueError(
-                    f"RunFolder: line {number} of {self.evaluations_path} must be JSON with "
-                    f"images_seen, got '{line[:40]}'; delete that line"
-                )
-            rows.append(row)
-        return rows
+        return read_rows(self.evaluations_path)
+
+    def append_translation(self, row: TranslationRow) -> None:
+        """Append one probe of a translation and wait until it is on the disk.
+
+        Args:
+            row: the probe; ``time`` is filled in. Values must be finite or None.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        line = json.dumps({"time": now(), **row}, allow_nan=False)
+        append_line(self.translations_path, line.encode())
+
+    def read_translations(self) -> list[TranslationRow]:
+        """Read all probes of translations, without one that a kill left half written.
+
+        Raises:
+            ValueError: a line in the middle is damaged.
+        """
+        return [cast(TranslationRow, row) for row in read_rows(self.translations_path)]
 
     def read_metrics(self) -> list[dict[str, float]]:
         """Read metrics.csv, without a row that a kill left half written.

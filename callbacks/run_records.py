@@ -1,4 +1,4 @@
-"""What run.json and evaluations.jsonl hold, as types."""
+"""What run.json, evaluations.jsonl and translations.jsonl hold, as types."""
 
 from typing import Any
 
@@ -66,3 +66,32 @@ class EvaluationRow(TypedDict):
     protocol: dict[str, Any]
     generator: str
     seed: int
+
+
+class TranslationRow(TypedDict):
+    """One line of ``translations.jsonl``.
+
+    Attributes:
+        kind: ``"steganography"`` or ``"input_use"``.
+        images_seen: the moment.
+        time: UTC, ISO 8601.
+        seconds: what the probe took.
+        directions: by direction, such as ``"a to b"``, the verdict, the same with its reason as
+            ``headline``, and the numbers; None where one is not finite.
+        split: the images that were translated, train or held_out.
+        samples: of each domain, at most.
+        seed: of the noise and the permutations.
+        generator: ``"ema"`` or ``"raw"``: the weights that were judged.
+        picture: below the run folder.
+    """
+
+    kind: str
+    images_seen: int
+    time: NotRequired[str]
+    seconds: float
+    directions: dict[str, dict[str, Any]]
+    split: str
+    samples: int
+    seed: int
+    generator: str
+    picture: str

@@ -1,7 +1,5 @@
 """The same latents, decoded again and again: how the generator changes while it trains."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -11,6 +9,9 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from callbacks.media import publish_figure, publish_image
+from callbacks.offers import draws, has_panels
+from callbacks.panels import grid_of_panels, panels_of
+from callbacks.randomness import same_randomness
 from gan_modules.engine.sampling import evaluating
 
 _SHOWN_POINTS = 2000
@@ -18,6 +19,9 @@ _SHOWN_POINTS = 2000
 
 class SampleGrid(Callback):
     """Decode fixed latents on a grid of images_seen, at the start and at the end.
+
+    Of a module that is fed images it shows fixed inputs and what becomes of them, ``columns`` of
+    each direction.
 
     Training with this callback is bit-identical to training without it: latents come from a
     generator of their own, the global random states are put back, and so is every module's mode.
@@ -83,16 +87,21 @@ class SampleGrid(Callback):
 
         Args:
             trainer: tells the run folder, the loggers and, for 2-D data, the real points.
-            pl_module: has ``draw_latents`` and ``decode``.
+            pl_module: has ``draw_latents`` and ``decode``, or what ``callbacks/panels.py`` shows;
+                of any other there is no picture.
 
         Raises:
             StorageError: the run folder cannot be written.
         """
         moment = self._published = int(pl_module.images_seen)
-        if not trainer.is_global_zero:
+        if not trainer.is_global_zero or not (draws(pl_module) or has_panels(pl_module)):
             return
         own = torch.Generator().manual_seed(self.seed)
         with torch.no_grad(), evaluating(pl_module), same_randomness(self.seed, pl_module.device):
+            if has_panels(pl_module):
+                groups = panels_of(pl_module, trainer.datamodule, self.columns)  # type: ignore[attr-defined]
+                publish_image(trainer, self.key, grid_of_panels(groups), moment)
+                return
             latents = pl_module.draw_latents(self.samples, generator=own)
             samples = pl_module.decode(latents)
             if samples.dim() == 2:
@@ -115,26 +124,6 @@ class SampleGrid(Callback):
             indices = range(0, len(reference), stride)
             self._real = torch.stack([torch.as_tensor(reference[i]["image"]) for i in indices])
         return self._real
-
-
-@contextmanager
-def same_randomness(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed the global generators inside, and put their states back after.
-
-    A generator that draws noise in its layers gives the same picture each time, and training
-    afterwards draws what it would have drawn anyway.
-
-    Args:
-        seed: of the draws inside.
-        device: whose generator is put back, beside the CPU's.
-    """
-    devices = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.random.default_generator.manual_seed(seed)
-        for index in devices:
-            with torch.cuda.device(index):
-                torch.cuda.manual_seed(seed)
-        yield
 
 
 def scatter(samples: Tensor, real: Tensor, title: str) -> Any:

@@ -1,182 +1,38 @@
-"""What all data modules share: the held-out part, batches, and the reference for evaluation."""
+"""One set of images or points: the held-out part, batches, and the reference for evaluation."""
 
 import hashlib
-import os
-from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
-import pytorch_lightning as pl
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import Dataset
 
 from datamodules import draws
-from datamodules.batches import Images, from_uint8, to_uint8
+from datamodules.batches import Images
 from datamodules.cache import LabelledImages
-from datamodules.loading import RankedSampler, ResumableLoader
+from datamodules.loading import RankedSampler
+from datamodules.sets import LEVELS, ReferenceSet, TrainingSet
+from datamodules.sets import to_unit_range as to_unit_range
+from datamodules.source import DataSource
 
 #: The split never depends on a run's seed: runs of a study share it, and with it their reference.
 _SPLIT_SEED = 20140610
-_MIRROR_STREAM, _NOISE_STREAM = 0, 1
-_LEVELS = {"uint8": 255, "uint16": 65535}
 
 
-class TrainingSet(Dataset[Images]):
-    """The training part, with its augmentation drawn from f(seed, epoch, index).
-
-    Args:
-        images: the whole set, see :class:`LabelledImages`.
-        rows: ``(N,)`` which of them belong to this part.
-        labels: ``(N,)`` of this part, or None.
-        seed: of the augmentation.
-        mirror: flip half of the images left to right.
-        dequantize: spread each level over its width, see :class:`DataModule`.
-    """
-
-    def __init__(
-        self,
-        images: LabelledImages,
-        rows: NDArray[np.int64],
-        labels: NDArray[np.int64] | None,
-        seed: int,
-        mirror: bool,
-        dequantize: bool,
-    ) -> None:
-        self.images = images
-        self.rows = rows
-        self.labels = labels
-        self.seed = seed
-        self.mirror = mirror
-        self.dequantize = dequantize
-
-    def __len__(self) -> int:
-        """Number of images, before augmentation."""
-        return len(self.rows)
-
-    def __getitem__(self, item: tuple[int, int]) -> Images:
-        """Return one image, of the (index, epoch) asked for, without the axis of the batch."""
-        batch = self.__getitems__([item])
-        single: Images = {"image": batch["image"][0]}
-        if "label" in batch:
-            single["label"] = batch["label"][0]
-        single["index"] = batch["index"][0]
-        return single
-
-    def __getitems__(self, items: Sequence[tuple[int, int]]) -> Images:
-        """Return a whole batch at once, which the DataLoader prefers.
-
-        Args:
-            items: N pairs (index, epoch), as :class:`RankedSampler` yields them.
-
-        Returns:
-            N images ``(N, C, H, W)`` in [-1, 1], or N points.
-        """
-        pairs = np.array(items, dtype=np.int64).reshape(-1, 2)
-        indices, epochs = pairs[:, 0], pairs[:, 1]
-        pixels = self.images.array[self.rows[indices]]
-        keys = draws.sample_keys(self.seed, epochs, indices)
-        if self.mirror:
-            flipped = draws.coins(draws.stream_keys(keys, _MIRROR_STREAM))
-            pixels[flipped] = pixels[flipped, ..., ::-1]
-        batch: Images = {
-            "image": _dequantized(pixels, draws.stream_keys(keys, _NOISE_STREAM))
-            if self.dequantize
-            else to_unit_range(torch.from_numpy(pixels))
-        }
-        if self.labels is not None:
-            batch["label"] = torch.from_numpy(self.labels[indices])
-        batch["index"] = torch.from_numpy(indices.copy())
-        return batch
-
-
-class ReferenceSet(Dataset[dict[str, Any]]):
-    """One side of the split as it is, without augmentation: what generated images are held against.
-
-    Item i is ``{"image": uint8 (C, H, W), "label": int}``, without the label where there are no
-    classes; for points, ``image`` is float32 ``(2,)``.
-
-    Args:
-        images: the whole set.
-        rows: ``(N,)`` which of them belong to this part.
-    """
-
-    def __init__(self, images: LabelledImages, rows: NDArray[np.int64]) -> None:
-        self.images = images
-        self.rows = rows
-
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Yield all items, in the order of the files."""
-        return (self[index] for index in range(len(self)))
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return one image as bytes."""
-        row = self.rows[index]
-        pixels = torch.from_numpy(np.array(self.images.array[row]))
-        if pixels.ndim == 3 and pixels.dtype != torch.uint8:
-            pixels = to_uint8(to_unit_range(pixels))
-        item: dict[str, Any] = {"image": pixels}
-        if self.images.labels is not None:
-            item["label"] = int(self.images.labels[row])
-        return item
-
-
-class DataModule(pl.LightningDataModule):
+class DataModule(DataSource):
     """Images or points with a part held out: the base of every data set.
 
     A subclass says where the images come from (:meth:`load`) and what they are called
     (:meth:`slug`).
 
     Args:
-        batch_size: images per batch and rank.
-        num_workers: processes that prepare batches; the images are ready in memory, so 0, the main
-            process, is seldom the slower choice.
-        seed: of the order and the augmentation, not of the split; None takes the run's own
-            (``seed_everything``), or 0 where none was set.
-        held_out_share: part of the images that is never trained on, 0 to below 1; drawn class by
-            class where there are classes, the same for every run.
-        mirror: flip half of the images left to right, drawn anew in every epoch.
-        dequantize: train on x / 128 - 1 + U(0, 1/128) of the level x, as the public code of WGAN-GP
-            (arXiv:1704.00028) and SNGAN (arXiv:1802.05957) does, drawn anew in every epoch.
+        **kwargs: see :class:`datamodules.source.DataSource`.
 
     Raises:
         ValueError: when an argument is out of range.
     """
 
-    def __init__(
-        self,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int | None = None,
-        held_out_share: float = 0.1,
-        mirror: bool = False,
-        dequantize: bool = False,
-    ) -> None:
-        super().__init__()
-        if seed is None:
-            seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("num_workers", num_workers, 0),
-            ("seed", seed, 0),
-        ):
-            if value < least:
-                raise self._refusal(name, f"be at least {least}", value, f"set {name}: {least}")
-        if not 0.0 <= held_out_share < 1.0:
-            raise self._refusal(
-                "held_out_share", "lie in [0, 1)", held_out_share, "set held_out_share: 0.1"
-            )
-        self.batch_size = batch_size
-        self.num_workers = num_workers
-        self.seed = seed
-        self.held_out_share = held_out_share
-        self.mirror = mirror
-        self.dequantize = dequantize
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self._images: LabelledImages | None = None
         self._parts: dict[str, NDArray[np.int64]] = {}
 
@@ -190,39 +46,9 @@ class DataModule(pl.LightningDataModule):
         own = type(self).__name__
         raise self._refusal("class", "override load()", own, "choose one that has its own images")
 
-    @property
-    def name(self) -> str:  # type: ignore[override]  # Lightning declares a plain attribute.
-        """Short name for files and tables, such as mnist5k-32."""
-        return self.slug()
-
-    def slug(self) -> str:
-        """Say what the set is called: the one name of a data set and its size."""
-        raise NotImplementedError
-
-    @property
-    def attribution(self) -> str:
-        """Source and licence, to be shown beside published images; "" where we know of none."""
-        return ""
-
     def prepare_data(self) -> None:
         """Make the cache; Lightning calls this on one process of a machine, before the others."""
         self.load()
-
-    def setup(self, stage: str | None = None) -> None:
-        """Open and split the data, and refuse what could not be trained on.
-
-        Raises:
-            ValueError: when a global batch is larger than the training part; see :meth:`load`.
-        """
-        self._sampler()
-
-    def train_dataloader(self) -> ResumableLoader:
-        """Return this rank's batches of :class:`Images` or :class:`Points`."""
-        strategy = getattr(self.trainer, "strategy", None)
-        on_gpu = strategy is not None and strategy.root_device.type == "cuda"
-        return ResumableLoader(
-            self._training_set(), self._sampler(), self.num_workers, pin_memory=on_gpu
-        )
 
     def preview(self, count: int = 2) -> Images:
         """Return some training images as batches hold them, without a loader and its workers.
@@ -283,7 +109,7 @@ class DataModule(pl.LightningDataModule):
         return self._images
 
     def _check_augmentation(self, images: NDArray[Any]) -> None:
-        if self.dequantize and images.dtype.name not in _LEVELS:
+        if self.dequantize and images.dtype.name not in LEVELS:
             raise self._refusal(
                 "dequantize", "be false for data without levels", True, "set dequantize: false"
             )
@@ -305,43 +131,6 @@ class DataModule(pl.LightningDataModule):
     def _sampler(self) -> RankedSampler:
         rank, world_size = self._rank_and_world_size()
         return RankedSampler(len(self._part("train")), self.batch_size, rank, world_size, self.seed)
-
-    def _rank_and_world_size(self) -> tuple[int, int]:
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            return torch.distributed.get_rank(), torch.distributed.get_world_size()
-        if self.trainer is not None:
-            return self.trainer.global_rank, self.trainer.world_size
-        return 0, 1
-
-    def _refusal(self, argument: str, rule: str, value: object, remedy: str) -> ValueError:
-        """Put an error into the library's one form."""
-        return ValueError(f"{type(self).__name__}: {argument} must {rule}, got {value!r}; {remedy}")
-
-
-def to_unit_range(images: Tensor) -> Tensor:
-    """Bring stored images to the range that networks see.
-
-    Args:
-        images: uint8, uint16, or float32 in [-1, 1]; any shape.
-
-    Returns:
-        float32 of the same shape in [-1, 1], at the full precision of the source.
-    """
-    if images.dtype == torch.uint8:
-        return from_uint8(images)
-    if images.dtype == torch.uint16:
-        return images.to(torch.float32).div_(32767.5).sub_(1.0)
-    return images
-
-
-def _dequantized(pixels: NDArray[Any], keys: NDArray[np.uint64]) -> Tensor:
-    """Spread each level over its width: [-1, 1) in steps of 2 / levels, plus U(0, 2 / levels)."""
-    levels = _LEVELS[pixels.dtype.name] + 1
-    noise = draws.words(keys, pixels[0].size).reshape(pixels.shape)
-    # 16 bits of noise below 8 bits of level just fill float32's 24 bits.
-    values = torch.from_numpy(noise).to(torch.float32).mul_(2.0**-16)
-    values.add_(torch.from_numpy(pixels).to(torch.float32))
-    return values.mul_(2.0 / levels).sub_(1.0)
 
 
 def held_out_mask(

@@ -39,6 +39,146 @@ class Points(TypedDict):
     index: NotRequired[Tensor]
 
 
+class PairedImages(TypedDict):
+    """Images of one domain beside their counterparts in another.
+
+    Attributes:
+        a: float32 ``(N, C_a, H, W)`` in [-1, 1]: the input, such as line art.
+        b: float32 ``(N, C_b, H, W)`` in [-1, 1]: what it becomes; cropped and mirrored as ``a``.
+        index: int64 ``(N,)`` places of the pairs in the training part.
+    """
+
+    a: Tensor
+    b: Tensor
+    index: NotRequired[Tensor]
+
+
+class UnpairedImages(TypedDict):
+    """Images of two domains; which of them stand beside each other means nothing.
+
+    Attributes:
+        a: float32 ``(N, C_a, H, W)`` in [-1, 1].
+        b: float32 ``(N, C_b, H, W)`` in [-1, 1].
+        label_a: int64 ``(N,)`` classes of ``a``, for variants that need them (DTN), where known.
+        label_b: int64 ``(N,)`` classes of ``b``.
+        index_a: int64 ``(N,)`` places in the training part of the first domain.
+        index_b: int64 ``(N,)`` places in the training part of the second.
+    """
+
+    a: Tensor
+    b: Tensor
+    label_a: NotRequired[Tensor]
+    label_b: NotRequired[Tensor]
+    index_a: NotRequired[Tensor]
+    index_b: NotRequired[Tensor]
+
+
+class DomainImages(TypedDict):
+    """Images of any number of domains, told by attributes.
+
+    Attributes:
+        image: float32 ``(N, C, H, W)`` in [-1, 1].
+        domain: int64 ``(N,)`` which domain, where domains exclude each other.
+        attributes: float32 ``(N, K)`` of 0 and 1; one-hot ``domain`` where domains exclude each
+            other.
+        attribute_mask: float32 ``(N, K)``: 1 where an attribute is known, for several data sets.
+        index: int64 ``(N,)`` places in the training part.
+    """
+
+    image: Tensor
+    domain: NotRequired[Tensor]
+    attributes: Tensor
+    attribute_mask: NotRequired[Tensor]
+    index: NotRequired[Tensor]
+
+
+class CaptionedImages(TypedDict):
+    """Images with a sentence each, and images that another sentence fits.
+
+    Attributes:
+        image: float32 ``(N, C, H, W)`` in [-1, 1].
+        text: float32 ``(N, E)`` embeddings of the captions, by a frozen encoder.
+        mismatched_image: float32 ``(N, C, H, W)``: a real image of another class, or with another
+            caption where there are no classes.
+        label: int64 ``(N,)`` classes of ``image``; its number among the captions where there are no
+            classes.
+        mismatched_label: int64 ``(N,)`` of ``mismatched_image``, never equal to ``label``.
+        index: int64 ``(N,)`` places in the training part; the captions are the data module's.
+    """
+
+    image: Tensor
+    text: Tensor
+    mismatched_image: Tensor
+    label: Tensor
+    mismatched_label: Tensor
+    index: NotRequired[Tensor]
+
+
+class SoundImages(TypedDict):
+    """Images with a sound each.
+
+    Attributes:
+        image: float32 ``(N, C, H, W)`` in [-1, 1].
+        sound: float32 ``(N, 1, M, F)`` standardised log-mel spectrograms: M bands, F frames.
+        label: int64 ``(N,)`` what is heard and seen.
+        index: int64 ``(N,)`` places in the training part.
+    """
+
+    image: Tensor
+    sound: Tensor
+    label: Tensor
+    index: NotRequired[Tensor]
+
+
+class LabelSets(TypedDict):
+    """Images with any number of labels each.
+
+    Attributes:
+        image: float32 ``(N, C, H, W)`` in [-1, 1].
+        labels: float32 ``(N, K)`` of 0 and 1.
+        index: int64 ``(N,)`` places in the training part.
+    """
+
+    image: Tensor
+    labels: Tensor
+    index: NotRequired[Tensor]
+
+
+class TalkingHeads(TypedDict):
+    """Frames of one person each, with landmarks drawn as pictures.
+
+    Attributes:
+        support: float32 ``(N, K, C, H, W)`` in [-1, 1]: K frames that show who it is.
+        support_landmarks: float32 ``(N, K, C, H, W)`` their landmarks.
+        target: float32 ``(N, C, H, W)`` another frame of the same person.
+        target_landmarks: float32 ``(N, C, H, W)`` its landmarks.
+        video: int64 ``(N,)`` which person.
+        index: int64 ``(N,)`` places in the training part.
+    """
+
+    support: Tensor
+    support_landmarks: Tensor
+    target: Tensor
+    target_landmarks: Tensor
+    video: Tensor
+    index: NotRequired[Tensor]
+
+
+class Videos(TypedDict):
+    """Short clips.
+
+    Attributes:
+        frames: float32 ``(N, T, C, H, W)`` in [-1, 1], in order of time.
+        mismatched: float32 ``(N, T, C, H, W)`` another clip, for discriminators that judge whether
+            a frame follows a history.
+        index: int64 ``(N,)`` places in the training part.
+    """
+
+    frames: Tensor
+    mismatched: NotRequired[Tensor]
+    index: NotRequired[Tensor]
+
+
 def to_uint8(images: Tensor) -> Tensor:
     """Quantise images to the bytes of a PNG.
 

@@ -41,6 +41,20 @@ _MODES: dict[str, tuple[int, np.dtype[Any]]] = {
 _EXIF_ORIENTATION, _TIFF_BITS, _TIFF_PLANES = 0x0112, 258, 284
 
 
+class UnreadableImage(ValueError):
+    """A file that holds no image that can be used.
+
+    Args:
+        path: of the file.
+        reason: what is wrong with it, in a few words.
+        rule: what every file must do.
+    """
+
+    def __init__(self, path: Path, reason: str, rule: str) -> None:
+        super().__init__(f"ImageFolder: every {rule}; repair or remove the file")
+        self.path, self.reason = path, reason
+
+
 @dataclass(frozen=True)
 class Header:
     """What a file says of itself.
@@ -98,10 +112,8 @@ def read_pixels(path: Path, position: int = 0) -> NDArray[Any]:
     if pixels.dtype.kind == "f":
         pixels = pixels.astype(_FLOAT32)
         if not np.isfinite(pixels).all():
-            raise ValueError(
-                f"ImageFolder: every value must be finite, got NaN or infinity in {path}; "
-                "repair or remove the file"
-            )
+            reason = "NaN or infinity"
+            raise UnreadableImage(path, reason, f"value must be finite, got {reason} in {path}")
     return pixels
 
 
@@ -182,10 +194,10 @@ def _guarded(path: Path, read: Any) -> Any:
     try:
         return read(path)
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(
-            f"ImageFolder: every file must be a readable image, got {path} ({reason}); "
-            "repair or remove the file"
+        reason = " ".join(str(error).split()).replace(f" {str(path)!r}", "")
+        reason = reason or type(error).__name__
+        raise UnreadableImage(
+            path, reason, f"file must be a readable image, got {path} ({reason})"
         ) from error
 
 

@@ -6,22 +6,25 @@ The loader counts the batches that it handed out, not those that workers have pr
 """
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, default_collate
 from torch.utils.data.distributed import DistributedSampler
 
 from datamodules import draws
 
 
-class RankedSampler(DistributedSampler[tuple[int, int]]):
+class RankedSampler(DistributedSampler[tuple[int, ...]]):
     """Rows of one rank, in the order f(seed, epoch), as (index, epoch) pairs.
 
     Global batch k holds the rows k*B*W to (k+1)*B*W of the epoch's permutation, and rank r takes
     the r-th run of B among them. The epoch travels with the index, so that an augmentation may be
-    f(seed, epoch, index) in a worker that was started an epoch ago.
+    f(seed, epoch, index) in a worker that was started an epoch ago. A subclass may have another
+    order: see :meth:`order`.
 
     A ``DistributedSampler`` by type alone: the mark by which Lightning knows that a sampler already
     shares out the data and must not be replaced.
@@ -48,28 +51,29 @@ class RankedSampler(DistributedSampler[tuple[int, int]]):
         seed: int = 0,
         drop_last: bool = True,
     ) -> None:
+        own = type(self).__name__
         if batch_size < 1:
             raise ValueError(
-                f"RankedSampler: batch_size must be at least 1, got {batch_size}; set batch_size: 1"
+                f"{own}: batch_size must be at least 1, got {batch_size}; set batch_size: 1"
             )
         if not 0 <= rank < world_size:
             raise ValueError(
-                f"RankedSampler: rank must lie in 0..{world_size - 1}, got {rank}; "
+                f"{own}: rank must lie in 0..{world_size - 1}, got {rank}; "
                 "give the rank and the number of ranks of this job"
             )
         if not 0 <= seed < 2**63:
             raise ValueError(
-                f"RankedSampler: seed must lie in 0..2**63-1, got {seed}; give a seed of 0 or more"
+                f"{own}: seed must lie in 0..2**63-1, got {seed}; give a seed of 0 or more"
             )
         if batch_size * world_size > length:
             raise ValueError(
-                f"RankedSampler: batch_size must be at most {length // world_size} for {length} "
+                f"{own}: batch_size must be at most {length // world_size} for {length} "
                 f"training images on {world_size} rank(s), got {batch_size}; lower batch_size or "
                 "add data"
             )
         if not drop_last and world_size > 1 and length % (batch_size * world_size):
             raise ValueError(
-                f"RankedSampler: drop_last must be true where {length} images are no multiple of "
+                f"{own}: drop_last must be true where {length} images are no multiple of "
                 f"the global batch, got {batch_size} x {world_size} ranks; set drop_last: true"
             )
         self.length = length
@@ -92,6 +96,23 @@ class RankedSampler(DistributedSampler[tuple[int, int]]):
         """Images that all ranks together see in an epoch."""
         return self.length - self.length % self.global_batch if self.drop_last else self.length
 
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Sizes of the data that a position within an epoch holds for."""
+        return {"length": self.length}
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Lay out an epoch of all ranks together.
+
+        Args:
+            epoch: number of the epoch, from 0.
+
+        Returns:
+            ``(M, 2)`` rows (index, epoch), M at least :attr:`images_per_epoch`.
+        """
+        rows = draws.permutation(self.seed, epoch, self.length)
+        return np.stack([rows, np.full_like(rows, epoch)], 1)
+
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of the next iteration; Lightning calls it at the start of an epoch."""
         self.epoch = epoch
@@ -100,14 +121,13 @@ class RankedSampler(DistributedSampler[tuple[int, int]]):
         """Rows of this rank in a whole epoch."""
         return self.images_per_epoch // self.world_size
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Yield this rank's (index, epoch) pairs, beginning after ``skip_images``."""
+    def __iter__(self) -> Iterator[tuple[int, ...]]:
+        """Yield this rank's rows of the order, beginning after ``skip_images``."""
         skip, self.skip_images = self.skip_images, 0
-        order = draws.permutation(self.seed, self.epoch, self.length)
-        epoch, mine = self.epoch, self.rank * self.batch_size
+        order, mine = self.order(self.epoch), self.rank * self.batch_size
         for first in range(skip, self.images_per_epoch, self.global_batch):
             rows = order[first + mine : min(first + mine + self.batch_size, self.images_per_epoch)]
-            yield from ((index, epoch) for index in rows.tolist())
+            yield from map(tuple, rows.tolist())
 
 
 class ResumableLoader(DataLoader[Any]):
@@ -118,7 +138,7 @@ class ResumableLoader(DataLoader[Any]):
     ranks. Data sets with ``__getitems__`` may return a whole batch, already collated.
 
     Args:
-        dataset: map-style; its items are asked for by (index, epoch).
+        dataset: map-style; its items are asked for by the sampler's rows, such as (index, epoch).
         sampler: gives the order and the size of batches.
         num_workers: processes that prepare batches; 0 means this process. They live as long as the
             loader, and since the samples carry their own randomness, their number changes nothing.
@@ -182,11 +202,11 @@ class ResumableLoader(DataLoader[Any]):
         sampler.set_epoch(self._epoch + 1)
 
     def state_dict(self) -> dict[str, int]:
-        """Return the position: epoch, images of all ranks handed out in it, length of the data."""
+        """Return the position: epoch, images of all ranks handed out in it, lengths of the data."""
         epoch, images = self._pending or (self._epoch, self._images)
         if images >= self.ranked.images_per_epoch:
             epoch, images = epoch + 1, 0
-        return {"epoch": epoch, "images": images, "length": self.ranked.length}
+        return {"epoch": epoch, "images": images, **self.ranked.lengths}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go to a position in which :meth:`state_dict` was taken.
@@ -198,13 +218,14 @@ class ResumableLoader(DataLoader[Any]):
             ValueError: in the middle of an epoch, when the data have another length, or when the
                 global batch does not divide the images that were already taken.
         """
-        epoch, images, length = state["epoch"], state["images"], state["length"]
+        epoch, images = state["epoch"], state["images"]
         sampler = self.ranked
-        if images and length != sampler.length:
+        lengths = {name: value for name, value in state.items() if name not in ("epoch", "images")}
+        if images and lengths != sampler.lengths:
             raise ValueError(
-                f"ResumableLoader: data must have the {length} training images of the checkpoint, "
-                f"which lies within an epoch, got {sampler.length}; resume with the same data and "
-                "the same split"
+                f"ResumableLoader: data must have the {_told(lengths)} training images of the "
+                f"checkpoint, which lies within an epoch, got {_told(sampler.lengths)}; resume "
+                "with the same data and the same split"
             )
         if images % sampler.global_batch:
             raise ValueError(
@@ -216,6 +237,10 @@ class ResumableLoader(DataLoader[Any]):
             epoch, images = epoch + 1, 0
         self._pending = (epoch, images)
         sampler.set_epoch(epoch)
+
+
+def _told(lengths: Mapping[str, int]) -> str:
+    return " and ".join(str(length) for length in lengths.values())
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:

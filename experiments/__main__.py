@@ -17,6 +17,7 @@ COMMANDS = {
     "resume": ("experiments.resume", "go on with a run, or fork it with changed settings"),
     "evaluate": ("experiments.evaluate", "score a run, or two folders of images"),
     "sample": ("experiments.sample", "draw images from a run"),
+    "translate": ("experiments.translate", "lead your own images from domain to domain"),
     "interpolate": (
         "experiments.interpolate",
         "walk between latents or styles: a grid, a GIF or an MP4",
@@ -28,6 +29,7 @@ COMMANDS = {
     "reconstruct": ("experiments.reconstruct", "images through the codes of an autoencoder"),
     "health": ("experiments.health", "states, collapses, and the checkpoint to go back to"),
     "memorization": ("experiments.memorization", "whether samples are copies of training images"),
+    "probe": ("experiments.probe", "whether a translation hides or ignores its input"),
     "report": ("experiments.report", "one static HTML page for one or several runs"),
     "list": ("experiments.listing", "the catalogue of variants"),
     "doctor": ("experiments.doctor", "check the environment, the data and the GPUs"),

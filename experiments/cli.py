@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
+import pkgutil
 import re
 import warnings
 from collections.abc import Sequence
@@ -21,18 +23,21 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+import datamodules
 import gan_modules
 from callbacks.beginning import Beginning
 from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.checkpointing import Checkpointing
 from callbacks.collapse.monitor import CollapseMonitor
 from callbacks.evaluation import Evaluation
+from callbacks.input_use import InputUseProbe
 from callbacks.memorization import Memorization
 from callbacks.preemption import Preemption
 from callbacks.progress import GanProgressBar
 from callbacks.rng import RngState
 from callbacks.run_folder_logger import RunFolderLogger
 from callbacks.sample_grid import SampleGrid
+from callbacks.steganography import SteganographyProbe
 from callbacks.tensorboard_logging import GuardedTensorBoardLogger
 from callbacks.wandb_logging import GuardedWandbLogger
 from experiments.errors import CommandError
@@ -128,6 +133,10 @@ class GanCLI(LightningCLI):
         parser.add_lightning_class_args(Checkpointing, "checkpointing")
         parser.add_lightning_class_args(CollapseMonitor, "collapse_monitor")
         parser.add_lightning_class_args(Memorization, "memorization")
+        parser.add_lightning_class_args(SteganographyProbe, "steganography")
+        parser.add_lightning_class_args(InputUseProbe, "input_use")
+        # Each image is led back 25 times: on a CPU 256 of them would take minutes.
+        parser.set_defaults({"steganography.samples": 64})
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse, then refuse what the types allow and no run can be made of."""
@@ -251,12 +260,8 @@ def import_parts() -> None:
     """Import every variant and data module, so that YAML finds them by their short names."""
     for row in gan_modules.CATALOGUE:
         getattr(gan_modules, row.name)
-    import datamodules.images
-    import datamodules.mnist
-    import datamodules.openmoji
-    import datamodules.stacked_mnist
-    import datamodules.torchvision_sets
-    import datamodules.toy  # noqa: F401
+    for found in pkgutil.iter_modules(datamodules.__path__):
+        importlib.import_module(f"datamodules.{found.name}")
 
 
 def quiet_lightning() -> None:

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from callbacks.drawing import draw_bank, weights_judged
+from callbacks.drawing import weights_judged
 from callbacks.metrics.folders import score_folders
-from callbacks.metrics.real_statistics import real_statistics
-from callbacks.metrics.scoring import ScoreSettings, score_bank
+from callbacks.metrics.scoring import ScoreSettings
 from callbacks.metrics.spaces import CHOICES, choose_space
+from callbacks.offers import draws, translates
 from callbacks.run_folder import finite_or_none
+from callbacks.subjects import subject_for
 from experiments.arguments import OneLineParser, count, seed
 from experiments.errors import CommandError
 from experiments.opening import choose_device, open_run
@@ -68,16 +69,20 @@ def of_run(options: Any) -> dict[str, Any]:
             f"--samples must be at least {settings.least_samples}, got {options.samples}; "
             "5k is the default"
         )
-    real = real_statistics(data, space, options.samples, split=options.split, settings=settings)
-    bank = draw_bank(opened.module, space, options.samples, options.seed)
-    protocol = real.protocol(space, options.samples, weights_judged(opened.module), settings.line())
+    if not (draws(opened.module) or translates(opened.module)):
+        raise CommandError(
+            f"run must make images to be scored, got {type(opened.module).__name__}; see its "
+            "metrics.csv instead"
+        )
+    subject = subject_for(opened.module, data, space, options.samples, options.split, settings)
+    protocol = subject.protocol(weights_judged(opened.module))
     return {
         "run": str(opened.run.path),
         "checkpoint": opened.entry["path"],
         "images_seen": opened.entry["images_seen"],
-        "scores": finite_or_none(score_bank(real, bank, settings)),
-        "floor": finite_or_none(real.floor),
-        "floor_note": real.floor_note,
+        "scores": finite_or_none(subject.scores(opened.module, options.seed)),
+        "floor": finite_or_none(subject.floor),
+        "floor_note": subject.floor_note,
         "protocol": protocol.to_dict(),
         "caveats": list(protocol.caveats()),
         "seed": options.seed,

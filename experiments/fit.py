@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, nullcontext, suppress
@@ -13,6 +14,7 @@ from typing import Any
 from callbacks.collapse.records import LOST
 from callbacks.collapse.wording import resume_command
 from callbacks.durable import StorageError
+from callbacks.offers import draws, translates
 from callbacks.run_folder import RunFolder
 from callbacks.run_lock import sole_writer
 from experiments import errors
@@ -83,7 +85,7 @@ def _fit(cli: GanCLI, run: RunFolder, checkpoint: Path | None) -> int:
             with suppress(StorageError) if status == "failed" else nullcontext():
                 run.update_run(status=status)
     if cli.trainer.is_global_zero:
-        _say_where(run, status)
+        _say_where(run, status, cli.model)
     return errors.PREEMPTED if status == "stopped" else 0
 
 
@@ -149,7 +151,7 @@ class LostWorkerError(RuntimeError):
     """A data loading worker is gone."""
 
 
-def _say_where(run: RunFolder, status: str) -> None:
+def _say_where(run: RunFolder, status: str, module: Any) -> None:
     lines = [f"{status}: {run.path}"]
     pictures = run.media_files("samples")
     if pictures:
@@ -164,11 +166,13 @@ def _say_where(run: RunFolder, status: str) -> None:
     if evaluations:
         last = evaluations[-1]
         shown = [name for name in last["scores"] if name.startswith(("fd_", "fid", "coverage"))]
+        # Of several domains the mean is enough here.
+        shown = [name for name in shown if name.endswith("/mean")] or shown
         # Where too few reals are held out, the floor carries its own, smaller number of samples.
-        floor = {name.split("@")[0]: value for name, value in last["floor"].items()}
+        floor = {_without_count(name): value for name, value in last["floor"].items()}
         scores = [
             f"{name} {_short(last['scores'][name])} "
-            f"(real data: {_short(floor.get(name.split('@')[0]))})"
+            f"(real data: {_short(floor.get(_without_count(name)))})"
             for name in shown
         ]
         lines.append(f"  scores      {', '.join(scores)}")
@@ -181,9 +185,16 @@ def _say_where(run: RunFolder, status: str) -> None:
         lines.append(f"  go back     {resume_command(run)}")
     if status == "stopped":
         lines.append(f"  go on with  ganagerie resume {run.path}")
-    else:
+    elif draws(module):
         lines.append(f"  draw more   ganagerie sample {run.path} --n 64 --out samples")
+    elif translates(module):
+        lines.append(f"  use it      ganagerie translate {run.path} IMAGES --out translated")
     print("\n".join(lines), file=sys.stderr)
+
+
+def _without_count(name: str) -> str:
+    """A score's name without its number of samples, of which the floor may have another one."""
+    return re.sub(r"@[^/]*", "", name)
 
 
 def _short(value: float | None) -> str:

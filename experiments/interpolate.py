@@ -18,7 +18,7 @@ from datamodules.batches import to_uint8
 from experiments.arguments import count, run_parser
 from experiments.errors import CommandError
 from experiments.latents import WAYS, add_space, space_of
-from experiments.opening import open_run
+from experiments.opening import open_run, require_latents
 from experiments.sample import grid_of
 
 
@@ -40,6 +40,7 @@ def main(argv: Sequence[str]) -> int:
             f"--out must end in .png, .gif or .mp4, got {options.out}; the ending says which kind"
         )
     opened = open_run(options.run, options.checkpoint, options.device)
+    require_latents(opened.module)
     out: Path = options.out or opened.run.path / "interpolation.png"
     steps = options.steps or (9 if suffix == ".png" else 32)
     own = torch.Generator().manual_seed(options.seed)

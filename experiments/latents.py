@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from callbacks.drawing import labels_in_turn
 from experiments.errors import CommandError
-from experiments.opening import OpenedRun, open_run
+from experiments.opening import OpenedRun, open_run, require_latents
 from gan_modules.engine.sampling import evaluating
 from gan_modules.latents import lerp, slerp, squeezed
 
@@ -53,14 +54,10 @@ class ZSpace:
 
     def images(self, points: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images ``(N, C, H, W)`` in eval mode, differentiable in ``points``."""
-        module = self.module
+        module, rows = self.module, torch.arange(len(points))
         with evaluating(module.sampler()) as network:
-            if not getattr(module, "num_classes", 0):
-                images: Tensor = network(points)
-            else:
-                if labels is None:
-                    labels = torch.arange(len(points)) % module.num_classes
-                images = network(points, labels.to(points.device))
+            told = (labels,) if labels is not None else labels_in_turn(module, rows)
+            images: Tensor = network(points, *(part.to(points.device) for part in told))
         # As decode() does where the outputs of a generator are linear.
         return images.clamp(-1.0, 1.0)
 
@@ -156,6 +153,7 @@ def open_images(options: argparse.Namespace) -> OpenedRun:
     if out is not None and out.suffix.lower() != ".png":
         raise CommandError(f"--out must end in .png, got {out}; a picture is a PNG")
     opened = open_run(options.run, options.checkpoint, options.device)
+    require_latents(opened.module)
     if opened.module.sample(1, generator=torch.Generator().manual_seed(0)).dim() != 4:
         raise CommandError(
             f"run must make images, got {options.run}, which makes points; use ganagerie sample"

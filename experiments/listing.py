@@ -8,6 +8,22 @@ from collections.abc import Sequence
 from experiments.arguments import OneLineParser
 from gan_modules import CATALOGUE, CHAPTERS, Variant
 
+#: Data modules by the batches that they give, in the order in which one would try them.
+DATA = {
+    "Images": (
+        *("MNIST5k", "OpenMoji", "StackedMNIST", "Ring", "Grid", "ImageFolder"),
+        *("MNIST", "FashionMNIST", "CIFAR10", "CIFAR100", "STL10", "CelebA", "LSUN"),
+    ),
+    "CaptionedImages": ("OpenMojiCaptions", "ColouredShapes", "CaptionedFolder"),
+    "SoundImages": ("TonesAndShapes", "SpokenDigits", "SoundFolder"),
+    "LabelSets": ("MultiDigits", "LabelSetFolder"),
+    "PairedImages": ("OpenMojiPairs", "PairedFolders", "SideBySideImages", "PairedCSV"),
+    "UnpairedImages": ("OpenMojiUnpaired", "UnpairedFolders"),
+    "DomainImages": ("OpenMojiSkinTones", "DomainFolders", "AttributeFolder"),
+    "Videos": ("MovingMNIST", "ForkingMaze", "VideoFolder"),
+    "TalkingHeads": ("PuppetFaces",),
+}
+
 
 def main(argv: Sequence[str]) -> int:
     """Print the catalogue as a table, or as one JSON object a line."""
@@ -20,10 +36,15 @@ def main(argv: Sequence[str]) -> int:
         return 0
     width = max(len(row.name) for row in CATALOGUE)
     of_id = max(len(row.arxiv) for row in CATALOGUE)
+    of_batch = max(len(row.batch) for row in CATALOGUE)
     for chapter, rows in CHAPTERS.items():
         print(chapter)
         for row in rows:
-            print(f"  {row.name:<{width}}  arXiv:{row.arxiv:<{of_id}}  {row.config}")
+            paper = f"arXiv:{row.arxiv:<{of_id}}"
+            print(f"  {row.name:<{width}}  {paper}  {row.batch:<{of_batch}}  {row.config}")
+    print("\nWhat gives these batches:")
+    for batch, names in DATA.items():
+        print(f"  {batch:<{of_batch}}  {', '.join(names)}")
     print("\nTo train one: ganagerie fit --config experiments/configs/<its file>")
     print("Any other combination: class_path: AdversarialModule with your own parts.")
     return 0
@@ -34,7 +55,7 @@ def chapter_of(row: Variant) -> str:
     return next(chapter for chapter, rows in CHAPTERS.items() if row in rows)
 
 
-def as_record(row: Variant) -> dict[str, str]:
+def as_record(row: Variant) -> dict[str, object]:
     """What ``list --json`` says of one variant."""
     return {
         "name": row.name,
@@ -43,4 +64,5 @@ def as_record(row: Variant) -> dict[str, str]:
         "arxiv": row.arxiv,
         "config": f"experiments/configs/{row.config}",
         "batch": row.batch,
+        "data": list(DATA[row.batch]),
     }

@@ -17,7 +17,7 @@ from callbacks.metrics.spaces import CHOICES, choose_space
 from callbacks.run_folder import RunFolder
 from experiments.arguments import OneLineParser, count, seed
 from experiments.errors import CommandError
-from experiments.opening import open_run, writing_to
+from experiments.opening import open_run, require_latents, writing_to
 
 _ROWS = (
     ("twin_rate", "samples that match one training image 3 times better than its neighbours do"),
@@ -80,6 +80,7 @@ def main(argv: Sequence[str]) -> int:
 def judge(options: Any) -> dict[str, Any]:
     """The verdict on one checkpoint, written down."""
     opened = open_run(options.run, options.checkpoint, options.device)
+    require_latents(opened.module)
     data, device = opened.data(), opened.module.device
     space = choose_space(data, options.inception_weights, options.space).to(device)
     settings = MemorizationSettings(options.samples, options.augment, options.seed)

@@ -16,6 +16,7 @@ import yaml
 
 import gan_modules
 from callbacks.checkpoint_index import CheckpointEntry
+from callbacks.offers import draws
 from callbacks.run_folder import RunFolder
 from experiments.errors import CommandError
 
@@ -46,6 +47,9 @@ class OpenedRun:
         data = build(self.settings["data"])
         data.prepare_data()
         data.setup("fit")
+        if not draws(self.module):
+            self.module.check_batch(data.preview())
+            return data
         made = list(self.module.sample(1, generator=torch.Generator().manual_seed(0)).shape[1:])
         if made != list(data.image_shape):
             raise CommandError(
@@ -126,6 +130,19 @@ def writing_to(out: Path) -> Iterator[None]:
             f"--out must be a place that can be written, got {out} "
             f"({(error.strerror or str(error)).lower()}); choose another one, or free space there"
         ) from error
+
+
+def require_latents(module: Any) -> None:
+    """Refuse a module that nothing can be drawn from.
+
+    Raises:
+        CommandError: naming the command that suits it.
+    """
+    if not draws(module):
+        raise CommandError(
+            f"run must draw from latents, got {type(module).__name__}; "
+            "use ganagerie translate, or look at its report"
+        )
 
 
 def read_settings(run: RunFolder) -> dict[str, Any]:

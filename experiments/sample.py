@@ -17,7 +17,7 @@ from callbacks.durable import replacing
 from callbacks.media import picture
 from experiments.arguments import count, run_parser, seed
 from experiments.errors import CommandError
-from experiments.opening import open_run, writing_to
+from experiments.opening import open_run, require_latents, writing_to
 
 STACK = 256
 
@@ -35,6 +35,7 @@ def main(argv: Sequence[str]) -> int:
     if options.out:
         refuse_taken(options.out)
     opened = open_run(options.run, options.checkpoint, options.device)
+    require_latents(opened.module)
     out: Path = options.out or opened.run.path / "samples"
     if not options.out and out.is_dir():
         # What was drawn there before would stand among the new images.

@@ -21,6 +21,8 @@ _SECTIONS = (
     "checkpointing",
     "collapse_monitor",
     "memorization",
+    "steganography",
+    "input_use",
 )
 # Lightning's, which would act beside the players' own.
 _REPLACED = {

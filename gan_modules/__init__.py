@@ -62,6 +62,35 @@ CHAPTERS: dict[str, tuple[Variant, ...]] = {
         Variant("BigGAN", "unconditional.biggan", "1809.11096", "Images"),
         Variant("R3GAN", "unconditional.r3gan", "2501.05441", "Images"),
     ),
+    "Conditions: classes, words, sounds": (
+        Variant("CGAN", "conditional.cgan", "1411.1784", "Images"),
+        Variant("ACGAN", "conditional.acgan", "1610.09585", "Images"),
+        Variant("ProjectionGAN", "conditional.projection_gan", "1802.05637", "Images"),
+        Variant("GANCLS", "conditional.gan_cls", "1605.05396", "CaptionedImages"),
+        Variant("GANINT", "conditional.gan_int", "1605.05396", "CaptionedImages"),
+        Variant("SoundToImage", "conditional.sound_to_image", "1808.04108", "SoundImages"),
+        Variant("MultiLabelGAN", "conditional.multi_label_gan", "1811.04689", "LabelSets"),
+    ),
+    "From picture to picture, with pairs": (
+        Variant("Pix2Pix", "translation.pix2pix", "1611.07004", "PairedImages"),
+        Variant("Pix2PixHD", "translation.pix2pix_hd", "1711.11585", "PairedImages"),
+    ),
+    "From domain to domain, without pairs": (
+        Variant("DirectTransform", "translation.direct_transform", "1709.00074", "UnpairedImages"),
+        Variant(
+            "FeaturePreserving", "translation.feature_preserving", "1611.02200", "UnpairedImages"
+        ),
+        Variant("DTN", "translation.dtn", "1611.02200", "UnpairedImages"),
+        Variant("CycleGAN", "translation.cycle_gan", "1703.10593", "UnpairedImages"),
+        Variant("DiscoGAN", "translation.disco_gan", "1703.05192", "UnpairedImages"),
+        Variant("DualGAN", "translation.dual_gan", "1704.02510", "UnpairedImages"),
+        Variant("StarGAN", "translation.star_gan", "1711.09020", "DomainImages"),
+        Variant("CoGAN", "translation.co_gan", "1606.07536", "UnpairedImages"),
+        Variant("UNIT", "translation.unit", "1703.00848", "UnpairedImages"),
+        Variant("LatentDomainGAN", "translation.latent_domain", "1706.00409", "UnpairedImages"),
+        Variant("UGATIT", "translation.ugatit", "1907.10830", "UnpairedImages"),
+        Variant("CUT", "translation.cut", "2007.15651", "UnpairedImages"),
+    ),
     "Autoencoders and likelihoods beside GANs": (
         Variant("VAE", "autoencoding.vae", "1312.6114", "Images"),
         Variant("VAEGAN", "autoencoding.vae_gan", "1512.09300", "Images"),

@@ -107,12 +107,7 @@ class AdversarialModule(LatentGame):
             fake = self.generate(len(real), condition)
         real_scores = self.score(self.shown(real), condition)
         fake_scores = self.score(self.shown(fake), condition)
-        self.note("discriminator/real_score", real_scores.mean())
-        self.note("discriminator/fake_score", fake_scores.mean())
-        if self.augmentation is not None:
-            self.augmentation.observe(real_scores, len(real))
-        objective = self.objective.drawn(real_scores, self.noise)
-        adversarial = objective.discriminator_loss(real_scores, fake_scores)
+        adversarial = self.told_apart(real_scores, fake_scores, len(real))
         penalties = self.penalties(self.smooth_score(condition), real, fake)
         return {"adversarial": adversarial, **penalties}
 
@@ -127,6 +122,21 @@ class AdversarialModule(LatentGame):
         return {"adversarial": adversarial, **self.weight_penalties("generator", self.generator)}
 
     # -- what the losses are made of ---------------------------------------------------------------
+
+    def told_apart(self, real_scores: Tensor, fake_scores: Tensor, images: int) -> Tensor:
+        """D's objective; notes both means, and lets the augmentation see how sure D is.
+
+        Args:
+            real_scores: of real images.
+            fake_scores: of generated ones.
+            images: how many real images ``real_scores`` judge.
+        """
+        self.note("discriminator/real_score", real_scores.mean())
+        self.note("discriminator/fake_score", fake_scores.mean())
+        if self.augmentation is not None:
+            self.augmentation.observe(real_scores, images)
+        objective = self.objective.drawn(real_scores, self.noise)
+        return objective.discriminator_loss(real_scores, fake_scores)
 
     def generate(self, n: int, condition: tuple[Tensor, ...] = ()) -> Tensor:
         """``n`` fake images of this training step, from fresh latents."""

@@ -114,26 +114,39 @@ class LeastSquares(Objective):
     Mao et al., arXiv:1611.04076, equation 2: D minimises
     ``E (s_real - b)^2 / 2 + E (s_fake - a)^2 / 2``, G minimises ``E (s_fake - c)^2 / 2``. With
     (a, b, c) = (0, 1, 1) fakes are pulled to the score of real samples; with (-1, 1, 0) G
-    minimises a Pearson divergence (section 3.2.3).
+    minimises a Pearson divergence (section 3.2.3). Papers on translation (arXiv:1703.10593) write
+    the squares without the halves: ``scale`` 1.
 
     Args:
         fake_target: the paper's a, D's target for generated samples.
         real_target: the paper's b, D's target for real samples.
         generator_target: the paper's c, the score that G wants for its samples.
+        scale: factor of all squares.
 
     Raises:
-        ValueError: if a target is not finite or the two targets of D coincide.
+        ValueError: if a target is not finite, the two targets of D coincide, or ``scale`` is not
+            positive.
     """
 
     def __init__(
-        self, fake_target: float = 0.0, real_target: float = 1.0, generator_target: float = 1.0
+        self,
+        fake_target: float = 0.0,
+        real_target: float = 1.0,
+        generator_target: float = 1.0,
+        scale: float = 0.5,
     ) -> None:
         require_finite(
             "LeastSquares",
             fake_target=fake_target,
             real_target=real_target,
             generator_target=generator_target,
+            scale=scale,
         )
+        if scale <= 0:
+            raise ValueError(
+                f"LeastSquares: scale must be positive, got {scale}; the paper's is 0.5, that of "
+                "image translation 1"
+            )
         if fake_target == real_target:
             raise ValueError(
                 f"LeastSquares: fake_target must differ from real_target, got {fake_target} for "
@@ -142,16 +155,17 @@ class LeastSquares(Objective):
         self.fake_target = fake_target
         self.real_target = real_target
         self.generator_target = generator_target
+        self.scale = scale
 
     def discriminator_loss(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-        """Half the mean squared distances of the scores to their targets, summed."""
+        """The mean squared distances of the scores to their targets, summed and scaled."""
         real = (raised(real_scores) - self.real_target).square().mean()
         fake = (raised(fake_scores) - self.fake_target).square().mean()
-        return 0.5 * (real + fake)
+        return self.scale * (real + fake)
 
     def generator_loss(self, fake_scores: Tensor, real_scores: Tensor | None = None) -> Tensor:
-        """Half the mean squared distance of the fakes' scores to ``generator_target``."""
-        return 0.5 * (raised(fake_scores) - self.generator_target).square().mean()
+        """The mean squared distance of the fakes' scores to ``generator_target``, scaled."""
+        return self.scale * (raised(fake_scores) - self.generator_target).square().mean()
 
 
 class Hinge(Objective):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, Trainer
 
-from tests.small_variants import loader
+from tests.small_variants import kind_of, loader
 from tests.test_every_variant import QUIET
 
 
@@ -31,7 +31,8 @@ def fit(
     with warnings.catch_warnings():
         # That the checkpoint was taken in the middle of an epoch is the point.
         warnings.filterwarnings("ignore", message=".*before the epoch ended.*")
-        trainer.fit(module, loader(batch), ckpt_path=ckpt_path, weights_only=True)
+        data = loader(batch, kind=kind_of(type(module).__name__))
+        trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
 
 
 def resumed_and_whole(build: Callable[[], Any], folder: Path, steps: int = 8) -> tuple[Any, Any]:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor
+from torch.utils.data import DataLoader
 
 import gan_modules
 from datamodules.base import DataModule
@@ -16,6 +16,7 @@ from datamodules.loading import RankedSampler, ResumableLoader
 from gan_modules.engine.hyperparameters import is_plain
 from tests.small import (
     autoencoders,
+    conditional,
     growing,
     large,
     likelihoods,
@@ -24,7 +25,11 @@ from tests.small import (
     plain,
     r3gan,
     styles,
+    translation,
+    translation_codes,
+    translation_unpaired,
 )
+from tests.small.batches import FixedBatches
 from tests.small.sizes import CLASSES, LATENT, SIZE, WIDTH
 
 __all__ = ["CLASSES", "LATENT", "SIZE", "WIDTH"]
@@ -39,27 +44,22 @@ PARTS = {
     **large.PARTS,
     **autoencoders.PARTS,
     **likelihoods.PARTS,
+    **conditional.PARTS,
+    **translation.PARTS,
+    **translation_codes.PARTS,
+    **translation_unpaired.PARTS,
 }
 
 
-class FixedImages(Dataset):
+class FixedImages(FixedBatches):
     """``length`` images in [-1, 1], the same in every process; items as the samplers ask."""
 
     def __init__(self, length: int = 160, dtype: torch.dtype = torch.float32) -> None:
-        own = torch.Generator().manual_seed(99)
-        smooth = torch.rand(length, 1, 4, 4, generator=own) * 2 - 1
-        self.images = nn.functional.interpolate(smooth, SIZE, mode="bilinear").to(dtype)
+        super().__init__("Images", length, dtype)
 
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, item: int | tuple[int, int]) -> dict[str, Tensor]:
-        index = item[0] if isinstance(item, tuple) else item
-        return {
-            "image": self.images[index],
-            "label": torch.tensor(index % CLASSES),
-            "index": torch.tensor(index),
-        }
+    @property
+    def images(self) -> Tensor:
+        return self.columns["image"]
 
 
 class SmallImages(DataModule):
@@ -74,11 +74,22 @@ class SmallImages(DataModule):
 
 
 def loader(
-    batch_size: int, rank: int = 0, world: int = 1, dtype: torch.dtype = torch.float32, **kw: Any
+    batch_size: int,
+    rank: int = 0,
+    world: int = 1,
+    dtype: torch.dtype = torch.float32,
+    kind: str = "Images",
+    **kw: Any,
 ) -> DataLoader:
-    data = FixedImages(dtype=dtype)
+    """Batches of the type ``kind``: see :data:`tests.small.batches.KINDS`."""
+    data = FixedImages(dtype=dtype) if kind == "Images" else FixedBatches(kind, dtype=dtype)
     sampler = RankedSampler(len(data), batch_size, rank, world, seed=3)
     return ResumableLoader(data, sampler, **kw)
+
+
+def kind_of(name: str) -> str:
+    """The batch type that the catalogue gives for the class ``name``."""
+    return next((row.batch for row in gan_modules.CATALOGUE if row.name == name), "Images")
 
 
 def arguments(name: str, normalization: str = "none", **options: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import gan_modules
+from callbacks.offers import draws, has_panels, translates
 from callbacks.run_folder import RunFolder
 from tests.command_server import CommandServer
 
@@ -18,6 +19,8 @@ TINY = [
     "--trainer.log_every_n_steps=1",
     "--data.init_args.batch_size=4",
     "--evaluation.samples=20",
+    "--steganography.at_end=false",
+    "--input_use.at_end=false",
     "--loggers.wandb=disabled",
 ]
 
@@ -40,8 +43,12 @@ def test_it_trains_under_a_tiny_overlay(
     run = RunFolder.open(path)
     assert run.read_run()["status"] == "finished"
     assert run.resolve("last")["generator_step"] == 2
-    assert len(run.media_files("samples")) == 2 and run.report_path.is_file()
-    assert run.read_evaluations()[-1]["scores"]
+    assert run.report_path.is_file()
+    variant = getattr(gan_modules, yaml.safe_load(config.read_text())["model"]["class_path"])
+    # A variant that makes no images has nothing to show and nothing to score.
+    assert len(run.media_files("samples")) == (2 if draws(variant) or has_panels(variant) else 0)
+    evaluations = run.read_evaluations()
+    assert evaluations[-1]["scores"] if draws(variant) or translates(variant) else not evaluations
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)

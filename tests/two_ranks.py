@@ -17,7 +17,7 @@ from pytorch_lightning import Trainer
 import gan_modules.base  # noqa: F401  (registers the strategy)
 from callbacks.evaluation import Evaluation
 from tests import two_ranks_callbacks, two_ranks_collapse
-from tests.small_variants import SmallImages, build, loader, names, sgd
+from tests.small_variants import SmallImages, build, kind_of, loader, names, sgd
 
 ROUNDS = 10
 LOCAL_BATCH = 4
@@ -42,7 +42,7 @@ def equal_case(name: str, rank: int, world: int, **options: Any) -> dict[str, An
         max_epochs=1, limit_train_batches=ROUNDS, devices=world, strategy=strategy, **QUIET
     )
     batch = LOCAL_BATCH * 2 // world
-    trainer.fit(module, loader(batch, rank, world, torch.float64))
+    trainer.fit(module, loader(batch, rank, world, torch.float64, kind_of(name)))
     return {
         "weights": {k: v.clone() for k, v in module.state_dict().items()},
         "statistics": {k: v for k, v in module.last_statistics.items() if k.startswith("train")},

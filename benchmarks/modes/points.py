@@ -27,6 +27,19 @@ from gan_modules.unconditional.unrolled_gan import UnrolledGAN
 from gan_modules.unconditional.wgan_gp import WGANGP
 
 SAMPLES = 2_500
+_UNROLLED = (
+    "16 latents and 64 units for 256 and 128",
+    "five steps of plain descent ahead for Adam's",
+    "rates of 3e-3 that fall to 0 in the second half for 1e-3 and 1e-4",
+    "batches of 64 for 512",
+)
+_VEEGAN = (
+    "2 latents for 254, of which most cannot come back from a point of the plane",
+    "two hidden layers in D for one",
+    "batches of 128 for 500",
+    "a rate that falls to 0 in the second half",
+)
+_FALLING = "a rate of 1e-3 that falls to 0 in the second half"
 
 
 def pacgan(points: str, size: Size, packing: int) -> Setup:
@@ -73,19 +86,28 @@ def unrolled(points: str, size: Size) -> Setup:
     reduced = size == "reduced"
 
     def build(steps: int) -> Game:
-        return UnrolledGAN(OrthogonalGenerator(), OrthogonalDiscriminator(), inner="adam")
+        if not reduced:
+            return UnrolledGAN(OrthogonalGenerator(), OrthogonalDiscriminator(), inner="adam")
+        return UnrolledGAN(
+            OrthogonalGenerator(16, hidden=64),
+            OrthogonalDiscriminator(hidden=64),
+            unrolling_lr=0.1,
+            generator_lr=3e-3,
+            discriminator_lr=3e-3,
+            lr_decay=(steps // 2, steps),
+        )
 
     return Setup(
         name="unrolled GAN's notebook",
         data=_plain(points),
         build=build,
         count=count,
-        batch=128 if reduced else 512,
-        steps=1_500 if reduced else 25_000,
+        batch=64 if reduced else 512,
+        steps=2_500 if reduced else 25_000,
         published_steps=25_000,
         changes=(
             "the published row is VEEGAN's, which does not tell its networks",
-            *(("batches of 128 for 512",) if reduced else ()),
+            *(_UNROLLED if reduced else ()),
         ),
         samples=SAMPLES,
     )
@@ -95,11 +117,14 @@ def veegan(points: str, size: Size) -> Setup:
     """The authors' notebook, as far as a public port of it tells."""
     reduced = size == "reduced"
 
+    codes, layers = (2, 2) if reduced else (254, 1)
+
     def build(steps: int) -> Game:
         return VEEGAN(
-            MLPGenerator(254, [2], hidden=128, layers=2),
-            MLPEncoder([2], outputs=254, hidden=128, layers=2),
-            MLPPairDiscriminator(254, [2], hidden=128, layers=1),
+            MLPGenerator(codes, [2], hidden=128, layers=2),
+            MLPEncoder([2], outputs=codes, hidden=128, layers=2),
+            MLPPairDiscriminator(codes, [2], hidden=128, layers=layers),
+            lr_decay=(steps // 2, steps) if reduced else None,
         )
 
     return Setup(
@@ -112,7 +137,7 @@ def veegan(points: str, size: Size) -> Setup:
         published_steps=100_000,
         changes=(
             "networks and steps of a public port of the notebook",
-            *(("batches of 128 for 500",) if reduced else ()),
+            *(_VEEGAN if reduced else ()),
         ),
         samples=SAMPLES,
     )
@@ -121,7 +146,7 @@ def veegan(points: str, size: Size) -> Setup:
 def wgan_gp(points: str, size: Size) -> Setup:
     """The authors' toy script, with its own scale of the points; it reports no counts."""
     reduced = size == "reduced"
-    units = 128 if reduced else 512
+    units, rate = (128, 1e-3) if reduced else (512, 1e-4)
 
     def build(steps: int) -> Game:
         return WGANGP(
@@ -129,6 +154,9 @@ def wgan_gp(points: str, size: Size) -> Setup:
             MLPDiscriminator([2], hidden=units),
             penalty_weight=0.1,
             betas=(0.5, 0.9),
+            generator_lr=rate,
+            discriminator_lr=rate,
+            lr_decay=(steps // 2, steps) if reduced else None,
         )
 
     def data(batch: int, seed: int) -> DataModule:
@@ -145,7 +173,9 @@ def wgan_gp(points: str, size: Size) -> Setup:
         batch=64 if reduced else 256,
         steps=2_000 if reduced else 100_000,
         published_steps=100_000,
-        changes=(f"{units} units for 512", "batches of 64 for 256") if reduced else (),
+        changes=(f"{units} units for 512", "batches of 64 for 256", f"{_FALLING} for 1e-4")
+        if reduced
+        else (),
         samples=SAMPLES,
     )
 

@@ -22,7 +22,7 @@ OBJECTIVES = (
         ),
         ("- self.real_target).square().mean()", "- self.fake_target).square().mean()"),
         ("- self.generator_target).square().mean()", "- self.real_target).square().mean()"),
-        ("return 0.5 * (real + fake)", "return real + fake"),
+        ("return self.scale * (real + fake)", "return real + fake"),
         (
             "real = F.relu(1 - raised(real_scores)).mean()",
             "real = F.relu(1 + raised(real_scores)).mean()",

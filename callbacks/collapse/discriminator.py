@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from callbacks.collapse.probes import Prober, SampleProber, to_network
-from callbacks.sample_grid import same_randomness
+from callbacks.drawing import labels_in_turn
+from callbacks.randomness import same_randomness
 
 #: Weights whose smaller side is wider are left out: their spectrum costs more than a probe.
 _WIDEST = 512
@@ -25,9 +26,12 @@ def discriminator_auc(module: Any, prober: Prober) -> float | None:
         prober: after a probe of an unconditional generator.
 
     Returns:
-        1/2 where the discriminator cannot tell them apart; None where there is none to ask.
+        1/2 where the discriminator cannot tell them apart; None where there is none to ask, or it
+        must be told what belongs to a sample.
     """
     if not hasattr(module, "score") or type(prober) is not SampleProber or prober.latest is None:
+        return None
+    if labels_in_turn(module, torch.arange(1)):
         return None
     real = to_network(prober.real_samples).to(module.device, module.float_dtype)
     buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]

@@ -25,6 +25,7 @@ from callbacks.collapse.replaying import replay
 from callbacks.collapse.rollback import Rollback
 from callbacks.collapse.settings import DetectorSettings
 from callbacks.metrics.spaces import choose_space
+from callbacks.offers import draws, translates
 from callbacks.run_folder import RunFolder
 from gan_modules.engine.referee import NonFiniteError
 
@@ -129,6 +130,8 @@ class CollapseMonitor(Callback):
             ValueError: the space does not suit the data.
         """
         if stage != "fit" or not self.watch or self._prober is not None:
+            return
+        if not (draws(pl_module) or translates(pl_module)):
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         device = trainer.strategy.root_device

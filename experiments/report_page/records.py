@@ -59,7 +59,8 @@ class Run:
     """Everything the page shows of one run; ``curves`` maps a metrics.csv column to its values.
 
     ``left`` holds the pictures of the branch that each rollback left, by its number from 1.
-    ``health`` is None for a run that no collapse monitor has watched.
+    ``health`` is None for a run that no collapse monitor has watched. ``translations`` are the rows
+    of ``translations.jsonl``.
     """
 
     path: Path
@@ -74,6 +75,7 @@ class Run:
     media: dict[str, list[Frame]] = field(default_factory=dict)
     left: dict[int, dict[str, list[Frame]]] = field(default_factory=dict)
     health: RunHealth | None = None
+    translations: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property

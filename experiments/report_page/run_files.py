@@ -15,6 +15,7 @@ from callbacks.durable import whole_lines
 from callbacks.run_folder import RunFolder
 from experiments.report_page.curves import Curve
 from experiments.report_page.records import Checkpoint, Evaluation, Frame, Run
+from experiments.report_page.translations import answers
 from experiments.run_health import read_health
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -49,6 +50,12 @@ def read_run(path: Path) -> Run:
         run.health = read_health(RunFolder(path.resolve()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         run.problems.append(f"Health left out. {_one_line(error)}")
+    try:
+        run.translations = [dict(row) for row in folder.read_translations()]
+        answers(run)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        run.translations = []
+        run.problems.append(f"translations.jsonl: left out. {_one_line(error)}")
     _read_media(run, folder, run.media)
     rollbacks = len(run.health.history.lost) if run.health else 0
     for number in range(1, rollbacks + 1):

@@ -170,6 +170,19 @@ def check_positive(owner: nn.Module, **numbers: float | None) -> None:
             )
 
 
+def check_not_negative(owner: nn.Module, **numbers: float) -> None:
+    """Each number is 0, which switches something off, or positive.
+
+    Raises:
+        ValueError: naming the argument and the value.
+    """
+    for name, value in numbers.items():
+        if not value >= 0:
+            raise ValueError(
+                f"{_name(owner)}: {name} must not be negative, got {value}; 0 switches it off"
+            )
+
+
 def check_decay(owner: nn.Module, steps: tuple[int, int] | None) -> None:
     """Start before end.
 
@@ -221,9 +234,68 @@ def check_images(owner: nn.Module, batch: Mapping[str, Tensor], fake: Tensor) ->
         ValueError: on a missing key, integers, NaN, values outside [-1, 1] (images only) or
             another shape than the generator's.
     """
-    if "image" not in batch:
-        raise ValueError(f"{_name(owner)}: batch must have the key image, got {sorted(batch)}")
-    real = batch["image"]
+    real = _floats(owner, batch, "image")
+    if real.shape[1:] != fake.shape[1:]:
+        raise ValueError(
+            f"{_name(owner)}: data have the shape {list(real.shape[1:])} but the generator makes "
+            f"{list(fake.shape[1:])}; set size and channels of the networks to those of the data"
+        )
+    if real.ndim == 4:
+        _in_range(owner, real)
+
+
+def check_domain(owner: nn.Module, batch: Mapping[str, Tensor], domain: str) -> None:
+    """The image contract for one domain of a translation's first batch.
+
+    Raises:
+        ValueError: on a missing key, another rank than ``(N, C, H, W)``, integers, NaN, or values
+            outside [-1, 1].
+    """
+    real = _floats(owner, batch, domain)
+    if real.ndim != 4:
+        raise ValueError(
+            f"{_name(owner)}: images of domain {domain} must have the shape (N, C, H, W), got "
+            f"{list(real.shape)}; choose a data module of images"
+        )
+    _in_range(owner, real)
+
+
+def check_translation(
+    owner: nn.Module, real: Tensor, wanted: Tensor, made: Tensor, source: str, target: str
+) -> None:
+    """A translation of ``real`` must look like an image of ``wanted``.
+
+    Raises:
+        ValueError: naming the direction and the two shapes.
+    """
+    if made.shape[1:] != wanted.shape[1:]:
+        raise ValueError(
+            f"{_name(owner)}: domain {target} has the shape {list(wanted.shape[1:])} but its "
+            f"translator makes {list(made.shape[1:])} of {list(real.shape[1:])} of domain "
+            f"{source}; set channels and size of the networks to those of the data"
+        )
+
+
+def refuse_micro_batches(owner: nn.Module, micro_batches: int) -> None:
+    """Fakes that all players share are made of a whole batch.
+
+    Raises:
+        ValueError: unless there is one part.
+    """
+    if micro_batches != 1:
+        raise ValueError(
+            f"{_name(owner)}: micro_batches must be 1, got {micro_batches}: all players share the "
+            "fakes of a whole batch; set data.init_args.batch_size lower"
+        )
+
+
+def _floats(owner: nn.Module, batch: Mapping[str, Tensor], key: str) -> Tensor:
+    if key not in batch:
+        raise ValueError(
+            f"{_name(owner)}: batch must have the key {key}, got {sorted(batch)}; choose a data "
+            "module that gives it, 'ganagerie list' names what each variant takes"
+        )
+    real = batch[key]
     if not real.is_floating_point():
         raise ValueError(
             f"{_name(owner)}: images must be float in [-1, 1], got {real.dtype}; "
@@ -231,12 +303,11 @@ def check_images(owner: nn.Module, batch: Mapping[str, Tensor], fake: Tensor) ->
         )
     if not torch.isfinite(real).all():
         raise ValueError(f"{_name(owner)}: the first batch holds NaN or infinite values; clean it")
-    if real.shape[1:] != fake.shape[1:]:
-        raise ValueError(
-            f"{_name(owner)}: data have the shape {list(real.shape[1:])} but the generator makes "
-            f"{list(fake.shape[1:])}; set size and channels of the networks to those of the data"
-        )
-    if real.ndim == 4 and real.abs().max() > 1.0 + 1e-4:
+    return real
+
+
+def _in_range(owner: nn.Module, real: Tensor) -> None:
+    if real.abs().max() > 1.0 + 1e-4:
         raise ValueError(
             f"{_name(owner)}: images must lie in [-1, 1], got "
             f"[{real.min():.3g}, {real.max():.3g}]; "

@@ -68,6 +68,21 @@ class Game(LightningModule):
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:
         """Called with the first batch of a run: refuse what breaks the contract."""
 
+    def prepare(self, batch: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """What the turns of a round share, made once, before the first of them.
+
+        The losses get what is returned. Nobody is frozen yet, so a fake that is made here has the
+        graph to its generator: a discriminator's losses take it detached. With a generator that
+        steps before the discriminator, the latter sees the fakes of before that step.
+
+        Args:
+            batch: as the data module gives it.
+
+        Returns:
+            The batch, and whatever keys are added to it.
+        """
+        return batch
+
     def player_stepped(self, name: str) -> None:
         """Called after each optimizer step of player ``name``."""
 
@@ -142,7 +157,7 @@ class Game(LightningModule):
             self._flushed = (self.images_seen, time.perf_counter())
         before = self.steps[self.primary_player]
         try:
-            self.referee.play(batch, self.position)
+            self.referee.play(self.prepare(batch), self.position)
         except NonFiniteError as error:
             # Gradients are reduced before they are looked at, so all ranks are here together.
             if self.non_finite_handler is None or not self.non_finite_handler(error):

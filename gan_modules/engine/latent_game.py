@@ -1,38 +1,34 @@
-"""A game around one generator: its latents, its average, and how samples are drawn from it."""
+"""A game around a generator of latents: what it is fed, and how samples are drawn from it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
 
 from gan_modules.engine import checks
-from gan_modules.engine.ema import average_decay, averaged_copy, update_average
-from gan_modules.engine.game import Game
-from gan_modules.engine.player import Player, linear_decay
+from gan_modules.engine.generator_game import GeneratorGame
 from gan_modules.engine.sampling import evaluating
 from gan_modules.latents import truncated_normal
 
 
-class LatentGame(Game):
+class LatentGame(GeneratorGame):
     """What every module has that draws from a generator: GANs, autoencoders, flows.
 
     A generator with the attribute ``num_classes`` above 0 is class-conditional: it is called with
-    latents and labels, and batches must have ``label``.
+    latents and labels, and batches must have ``label``. A game whose generator is told something
+    else overrides :meth:`condition` and :meth:`condition_in_turn`.
 
     Args:
         generator: latents ``(N, latent_dim)``, and labels ``(N,)`` if it has ``num_classes``, to
             images ``(N, C, H, W)`` in [-1, 1]; has the attribute ``latent_dim``.
-        betas: Adam's beta1 and beta2, all players.
-        lr_decay: G steps between which all rates fall linearly to zero; None: constant rates.
-        micro_batches: parts of a batch whose gradients are averaged, to save memory.
-        ema_half_life_images: averages G; after so many images an old weight counts half. None: no
-            average is kept.
-        ema_rampup: the half-life is at most this share of the images seen; None is off.
+        betas: see :class:`GeneratorGame`, also for the four below.
+        lr_decay: of all rates.
+        micro_batches: of a batch.
+        ema_half_life_images: of the averaged generator.
+        ema_rampup: of its half-life.
         latent: N(0, 1) or U(-1, 1), each coordinate.
 
     Raises:
@@ -49,47 +45,10 @@ class LatentGame(Game):
         ema_rampup: float | None = 0.05,
         latent: Literal["normal", "uniform"] = "normal",
     ) -> None:
-        super().__init__()
-        checks.check_networks(self, generator=generator)
-        checks.check_positive(
-            self,
-            micro_batches=micro_batches,
-            ema_half_life_images=ema_half_life_images,
-            ema_rampup=ema_rampup,
+        super().__init__(
+            generator, betas, lr_decay, micro_batches, ema_half_life_images, ema_rampup
         )
-        checks.check_decay(self, lr_decay)
-        self.generator = generator
         self.latent_dim, self.latent = checks.latent_dim(self, generator), latent
-        self.betas, self.lr_decay, self.micro_batches = betas, lr_decay, micro_batches
-        self.ema_half_life_images, self.ema_rampup = ema_half_life_images, ema_rampup
-        self.generator_ema = averaged_copy(generator) if ema_half_life_images else None
-
-    # -- players -----------------------------------------------------------------------------------
-
-    def optimizer(self, parameters: list[nn.Parameter], lr: float) -> Optimizer:
-        """The optimizer of one player."""
-        return Adam(parameters, lr=lr, betas=self.betas)
-
-    def player(self, name: str, *networks: nn.Module, steps_per_round: int = 1) -> Player:
-        """A player with this module's optimizer, ``<name>_lr``, decay and ``<name>_clip_norm``.
-
-        Args:
-            name: the key of its losses and statistics.
-            *networks: what it moves; frozen parameters are left out.
-            steps_per_round: its steps per G step, by which the decay is stretched.
-        """
-        trainable = [p for network in networks for p in network.parameters() if p.requires_grad]
-        optimizer = self.optimizer(trainable, getattr(self, f"{name}_lr"))
-        decay = self.lr_decay and linear_decay(optimizer, self.lr_decay, steps_per_round)
-        clip_norm = getattr(self, f"{name}_clip_norm", None)
-        return Player(name, trainable, optimizer, decay, clip_norm, self.micro_batches)
-
-    def primary_stepped(self, images: int) -> None:
-        """Average G over the images seen since its last step."""
-        if self.generator_ema is not None:
-            half_life = float(self.ema_half_life_images or 0)
-            beta = average_decay(images, half_life, self.images_seen, self.ema_rampup)
-            update_average(self.generator_ema, self.generator, beta)
 
     # -- what the losses are made of ---------------------------------------------------------------
 
@@ -107,6 +66,17 @@ class LatentGame(Game):
     def condition(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """What the networks are told beside latents and images: the labels, or nothing."""
         return (batch["label"],) if self.num_classes else ()
+
+    def condition_in_turn(self, indices: Tensor) -> tuple[Tensor, ...]:
+        """What the generator is told for samples that nobody asked for: each class in turn.
+
+        Args:
+            indices: ``(N,)`` numbers of the samples, so that a sample is the same whoever draws it.
+
+        Returns:
+            As :meth:`condition`: one tensor of N rows, or nothing.
+        """
+        return (indices % self.num_classes,) if self.num_classes else ()
 
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:
         """Range and shape of the first real batch against G's output, and its labels."""
@@ -165,24 +135,9 @@ class LatentGame(Game):
 
         Args:
             z: from :meth:`draw_latents`, or anywhere near.
-            labels: ``(N,)`` where there are classes; None: each in turn.
+            labels: what the generator is told beside them: ``(N,)`` where there are classes, N rows
+                of what :meth:`condition` gives elsewhere; None: each in turn.
         """
+        told = self.condition_in_turn(torch.arange(len(z))) if labels is None else (labels,)
         with evaluating(self.sampler()) as network:
-            if not self.num_classes:
-                return network(z)
-            if labels is None:
-                labels = torch.arange(len(z)) % self.num_classes
-            return network(z, labels.to(z.device))
-
-    @contextmanager
-    def unaveraged(self) -> Iterator[None]:
-        """Inside, samples come from the generator itself."""
-        average, self.generator_ema = self.generator_ema, None
-        try:
-            yield
-        finally:
-            self.generator_ema = average
-
-    def sampler(self) -> nn.Module:
-        """The network that samples are drawn from: the averaged generator, or the generator."""
-        return self.generator if self.generator_ema is None else self.generator_ema
+            return network(z, *(rows.to(z.device) for rows in told))

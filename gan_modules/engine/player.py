@@ -41,8 +41,9 @@ class Player:
 
     def __post_init__(self) -> None:
         self.trainable = list({id(p): p for p in self.parameters if p.requires_grad}.values())
-        held = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
-        if held != {id(p) for p in self.trainable}:
+        # A list: a shared layer that is named twice would be stepped twice.
+        held = [id(p) for group in self.optimizer.param_groups for p in group["params"]]
+        if sorted(held) != sorted(id(p) for p in self.trainable):
             raise ValueError(
                 f"Player {self.name}: its optimizer must hold exactly its trainable parameters, "
                 f"got {len(held)} for {len(self.trainable)}; build it from the same list"
@@ -59,7 +60,7 @@ class Player:
 
 
 def linear_decay(
-    optimizer: Optimizer, steps: tuple[int, int], steps_per_round: int = 1
+    optimizer: Optimizer, steps: tuple[int, int], steps_per_round: float = 1
 ) -> LRScheduler:
     """A rate that is constant until ``steps[0]`` and falls linearly to zero at ``steps[1]``.
 
@@ -70,6 +71,38 @@ def linear_decay(
     """
     start, end = (step * steps_per_round for step in steps)
     return LambdaLR(optimizer, lambda step: min(1.0, max(0.0, (end - step) / (end - start))))
+
+
+def hold_then_decay(
+    optimizer: Optimizer, hold: int, decay: int, steps_per_epoch: int = 1
+) -> LRScheduler:
+    """A rate that is constant for ``hold`` epochs and then falls linearly for ``decay`` epochs.
+
+    As in the authors' code of pix2pix and CycleGAN (arXiv:1611.07004, arXiv:1703.10593): in epoch
+    e, from 0, the factor is ``1 - max(0, e + 1 - hold) / (decay + 1)``. It falls from epoch to
+    epoch and is ``1 / (decay + 1)`` in the last, never zero; from then on it stays there.
+
+    Args:
+        optimizer: whose rates are scaled.
+        hold: epochs of the full rate.
+        decay: epochs in which it falls.
+        steps_per_epoch: steps of this optimizer in an epoch; 1 counts steps as epochs.
+
+    Raises:
+        ValueError: for a negative number of epochs, or no step in an epoch.
+    """
+    if hold < 0 or decay < 0 or steps_per_epoch < 1:
+        raise ValueError(
+            "hold_then_decay: hold and decay must be epochs from 0 on, and steps_per_epoch at "
+            f"least 1, got {hold}, {decay} and {steps_per_epoch}; the papers hold and decay 100 "
+            "epochs each"
+        )
+
+    def factor(step: int) -> float:
+        epoch = min(step // steps_per_epoch, hold + decay - 1)
+        return 1.0 - max(0, epoch + 1 - hold) / (decay + 1)
+
+    return LambdaLR(optimizer, factor)
 
 
 def lazily(

@@ -1,6 +1,6 @@
-"""Means over all ranks inside a loss: for terms that are not themselves means over samples.
+"""What ranks tell each other: means inside a loss, and states for a checkpoint.
 
-A loss that is a mean over samples needs nothing: gradients are averaged over ranks after the
+A loss that is a mean over samples needs no word: gradients are averaged over ranks after the
 backward. A loss of a batch mean, such as ``|E f(x) - E f(G(z))|^2``, does: the mean of two ranks'
 values is not the value of the joined batch. Write it with :func:`mean_over_ranks` and it is.
 """
@@ -47,3 +47,16 @@ class _MeanOverRanks(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Any:
         # Through apply, so that a gradient of this gradient is reduced as well.
         return _MeanOverRanks.apply(gradient)
+
+
+def gathered(state: Any) -> list[Any]:
+    """One object of each rank, in the order of the ranks; all ranks must call it together.
+
+    Args:
+        state: tensors and plain data, such as what a rank alone knows and a checkpoint must keep.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        return [state]
+    states: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(states, state)
+    return states

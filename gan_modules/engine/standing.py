@@ -87,8 +87,7 @@ def _accumulate(
             layer.train()
         for _ in range(batches):
             latents = module.draw_latents(batch_size, generator=own, truncation=truncation)
-            labels = []
+            told = module.condition_in_turn(torch.arange(batch_size))
             if module.num_classes:
-                drawn = torch.randint(module.num_classes, (batch_size,), generator=own)
-                labels = [drawn.to(latents.device)]
-            network(latents, *labels)
+                told = (torch.randint(module.num_classes, (batch_size,), generator=own),)
+            network(latents, *(rows.to(latents.device) for rows in told))

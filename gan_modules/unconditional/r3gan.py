@@ -99,7 +99,7 @@ class R3GAN(AdversarialModule):
         self.half_life = settling("ema_half_life_images", (0.0, ema_half_life_images or 0.0))
         self.probability = settling("augmentation_probability", augmentation_probability)
 
-    def player(self, name: str, *networks: nn.Module, steps_per_round: int = 1) -> Player:
+    def player(self, name: str, *networks: nn.Module, steps_per_round: float = 1) -> Player:
         """As in the base; the rate before the burn-in stays with the optimizer."""
         player = super().player(name, *networks, steps_per_round=steps_per_round)
         for group in player.optimizer.param_groups:

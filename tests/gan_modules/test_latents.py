@@ -6,20 +6,20 @@ import torch
 from gan_modules.latents import lerp, slerp, squeezed
 
 
-def test_slerp_ends_where_it_should() -> None:
+def test_slerp_ends_where_it_should_kat_37() -> None:
     a, b = torch.randn(5, 7, dtype=torch.float64), torch.randn(5, 7, dtype=torch.float64)
     torch.testing.assert_close(slerp(a, b, 0.0), a)
     torch.testing.assert_close(slerp(a, b, 1.0), b)
 
 
 @pytest.mark.parametrize("t", [0.1, 0.5, 0.9])
-def test_slerp_of_unit_vectors_stays_on_the_sphere(t: float) -> None:
+def test_slerp_of_unit_vectors_stays_on_the_sphere_kat_37(t: float) -> None:
     a, b = torch.nn.functional.normalize(torch.randn(2, 4, 16, dtype=torch.float64), dim=-1)
     norms = slerp(a, b, t).norm(dim=-1)
     torch.testing.assert_close(norms, torch.ones_like(norms))
 
 
-def test_slerp_turns_by_equal_angles() -> None:
+def test_slerp_turns_by_equal_angles_kat_37() -> None:
     a, b = torch.tensor([1.0, 0.0]).double(), torch.tensor([0.0, 1.0]).double()
     third = math.pi / 6
     expected = torch.tensor([math.cos(third), math.sin(third)]).double()
@@ -27,7 +27,7 @@ def test_slerp_turns_by_equal_angles() -> None:
     torch.testing.assert_close(slerp(a, b, 0.5), slerp(b, a, 0.5))
 
 
-def test_slerp_of_equal_or_opposite_directions_is_the_line() -> None:
+def test_slerp_of_equal_or_opposite_directions_is_the_line_kat_37() -> None:
     a = torch.tensor([1.0, 2.0, 3.0])
     torch.testing.assert_close(slerp(a, 2 * a, 0.25), lerp(a, 2 * a, 0.25))
     opposite = slerp(a, -a, torch.tensor([[0.25], [0.5]]))

@@ -265,3 +265,13 @@ def test_half_precision_scores_are_reduced_in_float32(objective: Objective) -> N
 def test_targets_that_make_no_game_are_refused(build: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_least_squares_of_translations_are_twice_those_of_the_paper() -> None:
+    real, fake = torch.tensor([0.3, 2.0]), torch.tensor([-1.0, 0.5])
+    paper, whole = LeastSquares(), LeastSquares(scale=1.0)
+    assert whole.discriminator_loss(real, fake) == 2 * paper.discriminator_loss(real, fake)
+    assert whole.generator_loss(fake).item() == pytest.approx((4.0 + 0.25) / 2)
+    assert whole.generator_loss(fake) == 2 * paper.generator_loss(fake)
+    with pytest.raises(ValueError, match="LeastSquares: scale must be positive, got 0"):
+        LeastSquares(scale=0)

@@ -161,6 +161,27 @@ def test_distance_five_times_its_best_twice_is_a_divergence_where_the_quality_fe
     assert detector.evaluated(1_500, {"fd_x@2k": 5.1}).state == "diverged"
 
 
+def test_the_end_of_a_published_run_is_no_alarm_but_a_jump_of_its_distance_is_kat_47():
+    # BigGAN's own log on ImageNet: it falls, finds its best, and stays two percent above it.
+    published = [173.8, 37.9, 19.7, 14.4, 11.7, 9.77, 9.83, 9.96, 9.88, 9.91]
+    detector = CollapseDetector(band())
+    for place, distance in enumerate(published):
+        verdict = feed([0.1 + 0.08 * place], detector)[-1]
+        told = detector.evaluated(100 * detector.probes, {"fd_x@2k": distance})
+        assert told is None and not verdict.alarm
+    assert detector.verdict.state == "healthy"
+    good = 100 * detector.probes
+    alarms = []
+    for score in (0.38, 0.36, 0.34):
+        verdict = feed([score], detector)[-1]
+        alarms.append(detector.evaluated(100 * detector.probes, {"fd_x@2k": 60.0}) or verdict)
+    lost = next(verdict for verdict in alarms if verdict.alarm)
+    assert lost.state in ("collapsed", "diverged")
+    # To go back to before the onset is to go back to the last good moment or earlier.
+    assert lost.onset is not None and lost.onset > good
+    assert detector.update(9_999, {}, finite=False).state == "diverged"
+
+
 def test_diverse_rubbish_is_a_divergence_after_two_probes():
     rubbish = {"score": 0, "diversity": 0.9, "coverage": 0.6, "quality": 0.1}
     verdicts = feed([*RISING, rubbish, rubbish])

@@ -18,14 +18,14 @@ def kinds(network: nn.Module) -> list[str]:
     return [type(layer).__name__ for layer in network.modules()]
 
 
-def test_parameter_counts_at_64_pixels_and_width_64_are_the_known_ones() -> None:
+def test_parameter_counts_at_64_pixels_and_width_64_are_the_known_ones_kat_27() -> None:
     assert count(DCGANGenerator()) == 3_576_704
     assert count(DCGANDiscriminator()) == 2_765_568
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [32, 64, 128])
-def test_shapes_and_range_at_every_size(size: int, channels: int) -> None:
+def test_shapes_and_range_at_every_size_kat_27(size: int, channels: int) -> None:
     generator = DCGANGenerator(size, channels, latent_dim=10, width=8)
     discriminator = DCGANDiscriminator(size, channels, width=8)
     images = generator(torch.randn(3, 10))

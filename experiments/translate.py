@@ -1,0 +1,200 @@
+"""``ganagerie translate``: the user's own images from one domain of a run into another."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from callbacks.durable import replacing
+from callbacks.media import picture
+from callbacks.offers import translates
+from callbacks.randomness import same_randomness
+from datamodules.batches import to_uint8
+from datamodules.decoding import convert_channels, convert_dtype, read_pixels
+from experiments.arguments import count, run_parser
+from experiments.errors import CommandError
+from experiments.image_input import files_of
+from experiments.opening import OpenedRun, build, open_run, writing_to
+from experiments.sample import refuse_taken
+from experiments.tiling import tiled
+
+
+def main(argv: Sequence[str]) -> int:
+    """Translate every image, at its own size, under its own name."""
+    parser = run_parser(
+        "translate",
+        "Lead images from one domain of a run into another. They keep their size, name and alpha; "
+        "large ones are translated in tiles of the size that the run was trained on.",
+    )
+    parser.add_argument("images", nargs="+", type=Path, help="image files, or folders of them")
+    parser.add_argument("--to", help="domain to lead them to (where there is only one)")
+    parser.add_argument("--from", dest="source", help="domain that they are of (the other one)")
+    parser.add_argument("--out", type=Path, help="new folder for the images (RUN/translated)")
+    parser.add_argument("--tile", type=count, help="edge of a tile in pixels (as trained)")
+    options = parser.parse_args(argv)
+    files = files_of(options.images)
+    opened = open_run(options.run, options.checkpoint, options.device)
+    if not translates(opened.module):
+        raise CommandError(
+            f"run must be of a translation, got {type(opened.module).__name__}; "
+            "use ganagerie sample"
+        )
+    domains = Domains.of(opened)
+    source, target = domains.chosen(options.source, options.to)
+    edge = options.tile or domains.edge
+    out: Path = options.out or opened.run.path / "translated"
+    if options.out:
+        refuse_taken(out)
+    names = names_of(files)
+    with writing_to(out):
+        out.mkdir(parents=True, exist_ok=True)
+        for file, name in zip(files, names, strict=True):
+            pixels = read_pixels(file)
+            image = to_domain(pixels, domains.channels(source), file)
+            with same_randomness(options.seed, opened.module.device):
+                made = tiled(
+                    image, partial(led, opened.module, source, target), edge, max(1, edge // 4)
+                )
+            with replacing(out / name) as stream:
+                with_alpha(made, pixels).save(stream, format="PNG")
+    titles = f"{domains.titles[source]} to {domains.titles[target]}"
+    print(f"{len(files)} images, {titles}, by {opened.entry['path']}: {out}", file=sys.stderr)
+    return 0
+
+
+class Domains:
+    """The domains of a run: their names, and the images that its translators were trained on.
+
+    Args:
+        module: the translation.
+        titles: what people call each domain.
+        shapes: (C, H, W) of each domain.
+    """
+
+    def __init__(
+        self, module: Any, titles: dict[str, str], shapes: dict[str, tuple[int, ...]]
+    ) -> None:
+        self.module, self.titles, self.shapes = module, titles, shapes
+
+    @classmethod
+    def of(cls, opened: OpenedRun) -> Domains:
+        """Ask the run's data module; its data need not be there if it knows without them."""
+        data = build(opened.settings["data"])
+        titles = getattr(data, "domain_titles", None) or {}
+        names = {domain: titles.get(domain, domain) for domain in opened.module.domains}
+        shapes = getattr(data, "image_shapes", None)
+        found = dict(shapes) if shapes else dict.fromkeys(names, tuple(data.image_shape))
+        return cls(opened.module, names, found)
+
+    @property
+    def edge(self) -> int:
+        """Edge of the images in training."""
+        return int(max(next(iter(self.shapes.values()))[1:]))
+
+    def channels(self, domain: str) -> int:
+        """Of a domain's images.
+
+        Raises:
+            CommandError: more than a file can hold.
+        """
+        channels = int(self.shapes[domain][0])
+        if channels > 4:
+            raise CommandError(
+                f"domain {domain} must have 1 to 4 channels to be given files, got {channels}; "
+                "translate arrays in Python: gan_modules.load(...).translate"
+            )
+        return channels
+
+    def chosen(self, source: str | None, target: str | None) -> tuple[str, str]:
+        """The direction that is meant, by names or titles.
+
+        Raises:
+            CommandError: it is unknown, or several are possible.
+        """
+        one, other = self._named("--from", source), self._named("--to", target)
+        fitting = [
+            (s, t) for s, t in self.module.directions if one in (None, s) and other in (None, t)
+        ]
+        known = ", ".join(
+            f"{self.titles[s]} to {self.titles[t]}" for s, t in self.module.directions
+        )
+        if not fitting:
+            raise CommandError(
+                f"--to must be a direction of the run, got {source or 'any'} to {target or 'any'}; "
+                f"there is {known}"
+            )
+        # A network that is told the target alone does the same for every source.
+        if len({t for _, t in fitting}) > 1 or (len(fitting) > 1 and len(self.titles) < 3):
+            raise CommandError(f"--to must be given where there are several ways: {known}")
+        return fitting[0]
+
+    def _named(self, option: str, name: str | None) -> str | None:
+        if name is None:
+            return None
+        for domain, title in self.titles.items():
+            if name.casefold() in (domain.casefold(), title.casefold()):
+                return domain
+        known = ", ".join(
+            domain if domain == title else f"{domain} ({title})"
+            for domain, title in self.titles.items()
+        )
+        raise CommandError(f"{option} must be a domain of the run, got {name!r}; there is {known}")
+
+
+def led(module: Any, source: str, target: str, images: Tensor) -> Tensor:
+    """One stack of tiles through the translator."""
+    made: Tensor = module.translate(images, source, target)
+    return made
+
+
+def to_domain(pixels: np.ndarray[Any, Any], channels: int, file: Path) -> Tensor:
+    """Pixels of a file as a domain's image ``(C, H, W)`` in [-1, 1].
+
+    Raises:
+        CommandError: the file has channels that have no colour.
+    """
+    if pixels.shape[-1] > 4:
+        raise CommandError(
+            f"{file} must have 1 to 4 channels, got {pixels.shape[-1]}; save it as grey or colour"
+        )
+    if pixels.dtype.kind == "f" and np.abs(pixels).max() > 1.0:
+        raise CommandError(
+            f"{file} must lie in [-1, 1], got values up to {np.abs(pixels).max():.3g}; scale it"
+        )
+    converted = convert_dtype(convert_channels(pixels, channels), np.dtype("float32"))
+    return torch.from_numpy(np.ascontiguousarray(converted)).permute(2, 0, 1)
+
+
+def with_alpha(made: Tensor, pixels: np.ndarray[Any, Any]) -> Image.Image:
+    """A translation as a picture, under the alpha of the file that it came from."""
+    shown = picture(made)
+    if pixels.shape[-1] not in (2, 4) or len(made) in (2, 4):
+        return shown
+    alpha = convert_dtype(np.ascontiguousarray(pixels[..., -1]), np.dtype("float32"))
+    shown = shown.convert("LA" if shown.mode == "L" else "RGBA")
+    shown.putalpha(Image.fromarray(to_uint8(torch.from_numpy(alpha)).numpy()))
+    return shown
+
+
+def names_of(files: Sequence[Path]) -> list[str]:
+    """Their own names, as PNG.
+
+    Raises:
+        CommandError: two files would get one name.
+    """
+    names = [f"{file.stem}.png" for file in files]
+    for name in names:
+        if names.count(name) > 1:
+            raise CommandError(
+                f"images must differ in their names, got {name} twice; translate them one folder "
+                "at a time"
+            )
+    return names

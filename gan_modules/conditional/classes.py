@@ -1,0 +1,49 @@
+"""What the class-conditional variants ask of their networks."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gan_modules.objectives import raised
+
+
+def require_classes_of_both(owner: str, generator: nn.Module, discriminator: nn.Module) -> int:
+    """Both networks have classes, and as many.
+
+    Args:
+        owner: class name that opens the message.
+        generator: has the attribute ``num_classes``.
+        discriminator: has the attribute ``num_classes``.
+
+    Returns:
+        How many.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    counts = [int(getattr(n, "num_classes", 0) or 0) for n in (generator, discriminator)]
+    if not counts[0] or counts[0] != counts[1]:
+        raise ValueError(
+            f"{owner}: generator and discriminator must have the same num_classes above 0, got "
+            f"{counts[0]} ({type(generator).__name__}) and {counts[1]} "
+            f"({type(discriminator).__name__}); set both to the number of classes in the data"
+        )
+    return counts[0]
+
+
+def class_term(name: str, logits: Tensor, label: Tensor, weight: float) -> dict[str, Tensor]:
+    """The weighted cross entropy of classes as a term of a loss; none for a weight of 0.
+
+    Args:
+        name: of the term.
+        logits: ``(N, K)``, raw.
+        label: ``(N,)``.
+        weight: factor.
+    """
+    return {name: weight * F.cross_entropy(raised(logits), label)} if weight else {}
+
+
+def accuracy(logits: Tensor, label: Tensor) -> Tensor:
+    """The share of rows whose largest logit is that of the label."""
+    return (logits.argmax(1) == label).float().mean()

@@ -1,0 +1,48 @@
+"""The catalogue as it is printed: every variant, what it takes, and what gives that."""
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Iterator
+
+import pytest
+
+import datamodules
+from datamodules.source import DataSource
+from experiments import listing
+from gan_modules import CATALOGUE
+
+#: What others are made of: they hold no images of their own.
+BASES = {
+    *("DataModule", "TwoDomains", "PairedDataModule", "UnpairedDataModule", "PairedFiles"),
+    *("TwoDomainFiles", "LineAndColour", "ExclusiveDomains", "GaussianMixture", "TorchvisionSet"),
+    *("CaptionedData", "ClipData", "LabelSetData", "SoundData"),
+}
+
+
+def below(cls: type) -> Iterator[type]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from below(child)
+
+
+def test_every_data_module_is_listed_under_the_batches_that_it_gives() -> None:
+    for found in pkgutil.iter_modules(datamodules.__path__):
+        importlib.import_module(f"datamodules.{found.name}")
+    classes = {cls.__name__: cls for cls in below(DataSource) if "datamodules" in cls.__module__}
+    listed = [name for names in listing.DATA.values() for name in names]
+    assert len(set(listed)) == len(listed)
+    assert set(listed) == set(classes) - BASES
+    assert {row.batch for row in CATALOGUE} <= set(listing.DATA)
+
+
+def test_every_variant_is_printed_with_its_batches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert listing.main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for row in CATALOGUE:
+        (line,) = [text for text in lines if text.split()[:1] == [row.name]]
+        assert line.split() == [row.name, f"arXiv:{row.arxiv}", row.batch, row.config]
+    assert listing.main(["--json"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    cycle = next(record for record in records if record["name"] == "CycleGAN")
+    assert cycle["data"] == ["OpenMojiUnpaired", "UnpairedFolders"]
