@@ -24,6 +24,7 @@ from callbacks.collapse.records import Verdict
 from callbacks.collapse.replaying import replay
 from callbacks.collapse.rollback import Rollback
 from callbacks.collapse.settings import DetectorSettings
+from callbacks.collapse.stages import generator_plays, shocks
 from callbacks.metrics.spaces import choose_space
 from callbacks.offers import draws, translates
 from callbacks.run_folder import RunFolder
@@ -179,7 +180,7 @@ class CollapseMonitor(Callback):
             self.rebaseline(trainer, pl_module, f"stage {stage[-1]} begins")
         self._stage = stage
         due = self.pace.due(pl_module.images_seen, trainer.strategy)
-        if due or self._non_finite is not None:
+        if (due and generator_plays(pl_module)) or self._non_finite is not None:
             self.probe(trainer, pl_module)
         # Not before: the evaluation of this moment is still of the generator that was judged.
         if self._alarm is not None:
@@ -187,7 +188,7 @@ class CollapseMonitor(Callback):
 
     def before_evaluation(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """A checkpoint with scores also has a state of its very moment."""
-        if self._prober is not None:
+        if self._prober is not None and generator_plays(pl_module):
             self.probe(trainer, pl_module)
 
     def after_evaluation(
@@ -382,10 +383,3 @@ class CollapseMonitor(Callback):
         self.signs.load_state_dict(state["signs"])
         self._errors = state["errors"]
         self.rollback.load_state_dict(state["rollback"])
-
-
-def shocks(module: Any) -> tuple[str, ...]:
-    """Names of the stages begun so far that change the samples by plan."""
-    referee = getattr(module, "referee", None)
-    begun = referee.stages[1 : module.position.stage + 1] if referee is not None else ()
-    return tuple(stage.name for stage in begun if stage.planned_shock)
