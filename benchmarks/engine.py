@@ -298,6 +298,13 @@ def main() -> None:
         default=[],
         help="names of the catalogue, or all: see engine_variants",
     )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="settings of the variants' YAML to change, such as data.init_args.size=128",
+    )
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--repetitions", type=int, default=8)

@@ -27,12 +27,13 @@ from gan_modules.engine.game import Game
 ROOT = Path(__file__).parents[1]
 
 
-def built(row: gan_modules.Variant, batch: int | None) -> tuple[Game, list[dict[str, Tensor]]]:
-    """The module of a variant's YAML and four real batches."""
+def built(
+    row: gan_modules.Variant, settings: Sequence[str]
+) -> tuple[Game, list[dict[str, Tensor]]]:
+    """The module of a variant's YAML, with some settings changed, and four real batches."""
     words = [f"--config={ROOT / 'experiments' / 'configs' / row.config}"]
     words += ["--trainer.accelerator=cpu", "--loggers.wandb=disabled"]
-    if batch is not None:
-        words.append(f"--data.init_args.batch_size={batch}")
+    words += [f"--{setting}" for setting in settings]
     with tempfile.TemporaryDirectory() as folder:
         cli = GanCLI(words, run_dir=Path(folder) / "run")
     data: Any = cli.datamodule
@@ -78,17 +79,19 @@ def bare_loop(
     def run(rounds: int) -> None:
         for _ in range(rounds):
             batch = on_device[module.rounds % len(on_device)]
+            size = len(next(iter(batch.values())))
+            with torch.autocast(device, torch.bfloat16, enabled=bf16):
+                shared: Any = module.prepare(batch)
             before = module.steps[module.primary_player]
             for turn in stages[module.position.stage].turns:
                 if not turn.due(module.position.round):
                     continue
                 for _ in range(turn.repeat):
-                    acting = [name for name in turn.names if act(name, turn, batch)]
+                    acting = [name for name in turn.names if act(name, turn, shared)]
                     for name in acting:
                         players[name].optimizer.step()
                         module.steps[name] += int(turn.counted)
                         module.player_stepped(name)
-            size = len(batch["image"])
             module.images_seen += size
             module.rounds += 1
             if module.position.advance(stages, size):
@@ -108,8 +111,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         if row.name not in wanted:
             continue
         torch.manual_seed(0)
-        module, batches = built(row, None)
-        options.batch = len(batches[0]["image"])
+        module, batches = built(row, options.set)
+        options.batch = len(next(iter(batches[0].values())))
         raw = bare_loop(copy.deepcopy(module), batches, options.device, options.bf16)
         alternation = Alternation(raw, options.rounds, clock_of(options.device))
         on_device = [{n: v.to(options.device) for n, v in b.items()} for b in batches]

@@ -37,7 +37,7 @@ CASES: dict[str, tuple[type[DataModule], int]] = {
 def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Seconds a round, seconds an evaluation, and the share at the default interval."""
     kind, channels = CASES[name]
-    data = kind(size=32, batch_size=options.batch)  # type: ignore[call-arg]
+    data = kind(size=32, batch_size=options.batch)
     module = DCGAN(DCGANGenerator(32, channels=channels), DCGANDiscriminator(32, channels=channels))
     clock = clock_of(options.device)
     evaluation, watch = Evaluation(), Stopwatch(clock)
@@ -73,7 +73,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     interval = (evaluation.every_n_images or 0) / options.batch
     cost = min(times)
     return {
-        "space": evaluation._space.id if evaluation._space else "",
+        "space": evaluation.space_id,
         "samples": evaluation.samples,
         "round_ms": round(round_seconds * 1e3, 1),
         "evaluation_s": round(cost, 3),

@@ -105,6 +105,11 @@ class Evaluation(Callback):
         self._cost = 0.0
         self._since = time.perf_counter()
 
+    @property
+    def space_id(self) -> str:
+        """Name of the feature space; "" before it is chosen."""
+        return "" if self._subject is None else self._subject.space.id
+
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Choose the feature space and read the real images before training starts.
 

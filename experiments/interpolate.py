@@ -32,8 +32,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--steps", type=count, help="images of a walk (9; moving pictures 32)")
     parser.add_argument("--fps", type=float, default=16.0, help="of a moving picture (16)")
     options = parser.parse_args(argv)
-    if not 0 < options.fps <= 120:
-        raise CommandError(f"--fps must lie in (0, 120], got {options.fps}; 16 is the default")
+    check_fps(options.fps, 16)
     suffix = (options.out or Path("a.png")).suffix.lower()
     if suffix not in (".png", ".gif", ".mp4"):
         raise CommandError(
@@ -67,6 +66,16 @@ def main(argv: Sequence[str]) -> int:
             write_mp4(as_frames(images), file, options.fps)
     print(f"{options.walks} walks of {steps} steps ({way} in {space.name}): {out}", file=sys.stderr)
     return 0
+
+
+def check_fps(fps: float, default: int) -> None:
+    """Refuse what no player shows.
+
+    Raises:
+        CommandError: naming the default.
+    """
+    if not 0 < fps <= 120:
+        raise CommandError(f"--fps must lie in (0, 120], got {fps}; {default} is the default")
 
 
 def walk(start: Tensor, end: Tensor, steps: int, way: str) -> Tensor:

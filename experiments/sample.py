@@ -16,6 +16,7 @@ from callbacks.drawing import labels_in_turn
 from callbacks.durable import replacing
 from callbacks.media import picture
 from experiments.arguments import count, run_parser, seed
+from experiments.asked import rows_asked, sentence
 from experiments.errors import CommandError
 from experiments.opening import open_run, require_latents, writing_to
 
@@ -30,21 +31,39 @@ def main(argv: Sequence[str]) -> int:
         "--out", type=Path, help="new folder for the images, its grid beside it (RUN/samples)"
     )
     parser.add_argument("--class", dest="label", type=seed, help="number of a class (each in turn)")
+    parser.add_argument(
+        "--text",
+        dest="texts",
+        action="append",
+        default=[],
+        type=sentence,
+        metavar="SENTENCE",
+        help="of what, for a run that is told sentences; several take turns",
+    )
+    parser.add_argument(
+        "--audio",
+        dest="sounds",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="WAV",
+        help="a file that is heard, for a run that is told sounds; several take turns",
+    )
     parser.add_argument("--columns", type=count, default=8, help="of the grid (8)")
     options = parser.parse_args(argv)
     if options.out:
         refuse_taken(options.out)
     opened = open_run(options.run, options.checkpoint, options.device)
     require_latents(opened.module)
+    rows = rows_asked(opened, options)
     out: Path = options.out or opened.run.path / "samples"
     if not options.out and out.is_dir():
         # What was drawn there before would stand among the new images.
         for file in [*out.glob("[0-9]*.png"), out / "points.csv"]:
             file.unlink(missing_ok=True)
     with writing_to(out):
-        written = write(
-            draw(opened.module, options.n, options.seed, options.label), out, options.columns
-        )
+        drawn = draw(opened.module, options.n, options.seed, rows)
+        written = write(drawn, out, options.columns)
     print(f"{written} of {opened.entry['path']}: {out}", file=sys.stderr)
     return 0
 
@@ -74,31 +93,24 @@ def grid_path(out: Path) -> Path:
     return whole.with_name(f"{whole.name}-grid.png")
 
 
-def draw(module: Any, n: int, seed: int, label: int | None = None) -> Iterator[torch.Tensor]:
-    """``n`` samples in stacks of at most 256; image i does not depend on ``n``."""
+def draw(
+    module: Any, n: int, seed: int, rows: torch.Tensor | None = None
+) -> Iterator[torch.Tensor]:
+    """``n`` samples in stacks of at most 256; image i does not depend on ``n``.
+
+    Args:
+        module: has ``draw_latents`` and ``decode``.
+        n: how many.
+        seed: of the latents.
+        rows: what they are told, in turn; None: what the module tells them.
+    """
     own = torch.Generator().manual_seed(seed)
     for start in range(0, n, STACK):
         # One latent at a time: a generator fills larger requests in another order.
         each = [module.draw_latents(1, generator=own) for _ in range(min(STACK, n - start))]
-        labels = labels_of(module, torch.arange(start, start + len(each)), label)
-        yield module.decode(torch.cat(each), *labels).float().cpu()
-
-
-def labels_of(module: Any, indices: torch.Tensor, label: int | None) -> tuple[torch.Tensor, ...]:
-    """The class asked for, or each in turn.
-
-    Raises:
-        CommandError: a class is asked for that the run has not.
-    """
-    if label is None:
-        return labels_in_turn(module, indices)
-    classes = getattr(module, "num_classes", 0)
-    if label >= classes:
-        have = f"0..{classes - 1}" if classes else "none"
-        raise CommandError(
-            f"--class must be a class of the run, got {label}, it has {have}; leave --class out"
-        )
-    return (torch.full_like(indices, label),)
+        numbers = torch.arange(start, start + len(each))
+        told = labels_in_turn(module, numbers) if rows is None else (rows[numbers % len(rows)],)
+        yield module.decode(torch.cat(each), *told).float().cpu()
 
 
 def write(drawn: Iterator[torch.Tensor], out: Path, columns: int) -> str:

@@ -87,14 +87,13 @@ class LatentDomainGAN(TranslationModule):
         checks.check_networks(self, latent_discriminator=latent_discriminator)
         require_fool(self, fool, latent_discriminator)
         checks.check_not_negative(self, cycle_weight=cycle_weight, semantic_weight=semantic_weight)
-        weights = {"fool_weight": fool_weight, "self_weight": self_weight, "clip_norm": clip_norm}
-        checks.check_positive(self, fool_ramp_steps=fool_ramp_steps, **weights)
-        checks.check_positive(self, latent_discriminator_lr=latent_discriminator_lr)
+        checks.check_positive(self, fool_weight=fool_weight, fool_ramp_steps=fool_ramp_steps)
+        rates = {"latent_discriminator_lr": latent_discriminator_lr, "clip_norm": clip_norm}
+        checks.check_positive(self, self_weight=self_weight, **rates)
         self.latent_discriminator, self.fool = latent_discriminator, fool
+        self.latent_discriminator_lr, self.self_weight = latent_discriminator_lr, self_weight
         self.fool_weight, self.fool_ramp_steps = fool_weight, fool_ramp_steps
-        self.self_weight, self.cycle_weight = self_weight, cycle_weight
-        self.semantic_weight = semantic_weight
-        self.latent_discriminator_lr = latent_discriminator_lr
+        self.cycle_weight, self.semantic_weight = cycle_weight, semantic_weight
         self.generator_clip_norm = self.discriminator_clip_norm = clip_norm
         self.latent_discriminator_clip_norm = clip_norm
 
