@@ -78,8 +78,8 @@ MISSPELT = (
 CLASSES = (
     Case("variant unknown", f"{FIT} --model WGANPG", "model", "WGANPG", "did you mean WGANGP"),
     Case(
-        "variant unknown in YAML", BAD, "model", "Transformer7", "GAN, DCGAN, .*AdversarialModule",
-        make=(settings(model__class_path="Transformer7"),),
+        "variant unknown in YAML", BAD, "model", "Zyxwvut7", "there is GAN, DCGAN",
+        make=(settings(model__class_path="Zyxwvut7"),),
     ),
     Case(
         "module of the class missing", f"{FIT} --model gan_modules.nothing.WGANGP", "model",

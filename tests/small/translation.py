@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from gan_modules.networks.patchgan import PatchDiscriminator
 from gan_modules.networks.resnet_translator import ResnetTranslator
 from gan_modules.networks.unet import UNet
@@ -28,9 +30,18 @@ def cycle(normalization: Any) -> dict[str, Any]:
 
 
 def pix2pix(normalization: Any) -> dict[str, Any]:
+    """Weights so large that images of few maps without a normalisation are not all but grey."""
+    generator, discriminator = (
+        UNet(1, 1, 4, WIDTH, normalization, dropout_blocks=0),
+        judge(normalization, 2),
+    )
+    with torch.no_grad():
+        for parameter in (*generator.parameters(), *discriminator.parameters()):
+            if parameter.dim() > 1:
+                parameter.mul_(5.0)
     return {
-        "generator": UNet(1, 1, 4, WIDTH, normalization, dropout_blocks=0),
-        "discriminator": judge(normalization, 2),
+        "generator": generator,
+        "discriminator": discriminator,
         # At the paper's 100 ten steps of plain descent are chaos, which rounding errors show in.
         "l1_weight": 1.0,
     }
