@@ -71,6 +71,10 @@ CHAPTERS: dict[str, tuple[Variant, ...]] = {
         Variant("SoundToImage", "conditional.sound_to_image", "1808.04108", "SoundImages"),
         Variant("MultiLabelGAN", "conditional.multi_label_gan", "1811.04689", "LabelSets"),
     ),
+    "Moving pictures": (
+        Variant("VideoPrediction", "conditional.video_prediction", "1511.05440", "Videos"),
+        Variant("TalkingHead", "conditional.talking_head", "1905.08233", "TalkingHeads"),
+    ),
     "From picture to picture, with pairs": (
         Variant("Pix2Pix", "translation.pix2pix", "1611.07004", "PairedImages"),
         Variant("Pix2PixHD", "translation.pix2pix_hd", "1711.11585", "PairedImages"),

@@ -49,11 +49,14 @@ class Watch:
 
 
 def drawn(module) -> torch.Tensor:
-    """Three samples, three translations, or the label sets of three images."""
+    """Three samples, translations, columns of pictures, or the label sets of three images."""
     if hasattr(module, "translate"):
         rows = FixedBatches(kind_of(type(module).__name__)).batch(3)
         images = rows["a"] if "a" in rows else rows["image"]
         return module.translate(images, *module.directions[0])
+    if hasattr(module, "panels"):
+        rows = FixedBatches(kind_of(type(module).__name__)).batch(3)
+        return torch.stack(list(module.panels(rows).values()))
     if hasattr(module, "predict"):
         return module.predict(FixedBatches(kind_of(type(module).__name__)).batch(3)["image"])
     return module.sample(3, generator=torch.Generator().manual_seed(1))

@@ -6,10 +6,12 @@ For Mathieu, Couprie, LeCun, 2015, arXiv:1511.05440; ``video_prediction.py`` put
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gan_modules.conditional.matching import require_share
 from gan_modules.engine import checks
 from gan_modules.engine.noise import Noise
 from gan_modules.gradient_difference import gradient_difference
@@ -43,6 +45,26 @@ def windows(batch: Mapping[str, Tensor], history: int, noise: Noise) -> Mapping[
     return {**batch, **cut}
 
 
+def pairs(
+    batch: Mapping[str, Tensor], made: Sequence[Tensor], mismatch_weight: float
+) -> dict[str, tuple[float, float, list[Tensor]]]:
+    """What D is shown beside the frames before: weight, target and frames of each kind.
+
+    As the three kinds of pair of arXiv:1605.05396: made and mismatched frames share one weight.
+
+    Args:
+        batch: of :func:`windows`.
+        made: predictions at every scale, without a graph.
+        mismatch_weight: share of the frames of other clips among the wrong ones.
+    """
+    shown = {"real": (1.0, 1.0, pyramid(batch["next"], len(made)))}
+    if mismatch_weight < 1:
+        shown["fake"] = (1 - mismatch_weight, 0.0, list(made))
+    if mismatch_weight:
+        shown["mismatched"] = (mismatch_weight, 0.0, pyramid(batch["other"], len(made)))
+    return shown
+
+
 def judged(scores: Sequence[Tensor], target: float) -> Tensor:
     """The cross entropy of scores ``(N,)`` of each scale, summed over scales."""
     return torch.stack([cross_entropy(values, target) for values in scores]).sum()
@@ -50,14 +72,14 @@ def judged(scores: Sequence[Tensor], target: float) -> Tensor:
 
 def pixel_error(made: Sequence[Tensor], true: Tensor, power: float) -> Tensor:
     """``mean |y - y'|^power`` over pixels, summed over scales; ``true`` is the finest frame."""
-    pairs = zip(made, pyramid(true, len(made)), strict=True)
-    return torch.stack([(one - other).abs().pow(power).mean() for one, other in pairs]).sum()
+    both = zip(made, pyramid(true, len(made)), strict=True)
+    return torch.stack([(one - other).abs().pow(power).mean() for one, other in both]).sum()
 
 
 def edge_error(made: Sequence[Tensor], true: Tensor, power: float) -> Tensor:
     """The gradient difference, means over pixels, summed over scales."""
-    pairs = zip(made, pyramid(true, len(made)), strict=True)
-    return torch.stack([gradient_difference(*pair, power) for pair in pairs]).sum()
+    both = zip(made, pyramid(true, len(made)), strict=True)
+    return torch.stack([gradient_difference(*pair, power) for pair in both]).sum()
 
 
 def rolled_out(network: nn.Module, history: Tensor, given: int, steps: int) -> Tensor:
@@ -86,7 +108,9 @@ def rolled_out(network: nn.Module, history: Tensor, given: int, steps: int) -> T
     return torch.stack(frames[-steps:], 1)
 
 
-def check_clips(owner: nn.Module, batch: Mapping[str, Tensor], key: str, network: nn.Module) -> None:
+def check_clips(
+    owner: nn.Module, batch: Mapping[str, Tensor], key: str, network: nn.Module
+) -> None:
     """Clips of the first batch: images, as many of a clip as are read, and one more.
 
     Args:
@@ -98,8 +122,9 @@ def check_clips(owner: nn.Module, batch: Mapping[str, Tensor], key: str, network
     Raises:
         ValueError: naming what is wrong.
     """
-    name, given = type(owner).__name__, network.history
-    wanted = list(getattr(network, "frame_shape"))
+    name, given = type(owner).__name__, history_of(network)
+    shown: Any = network.frame_shape
+    wanted = list(shown)
     if key not in batch:
         raise ValueError(
             f"{name}: batch must have the key {key}, got {sorted(batch)}; choose a data module of "
@@ -115,36 +140,49 @@ def check_clips(owner: nn.Module, batch: Mapping[str, Tensor], key: str, network
     checks.check_domain(owner, {key: batch[key].flatten(0, 1)}, key)
 
 
-def check_predictors(
-    owner: nn.Module,
-    generator: nn.Module,
-    discriminator: nn.Module | None,
-    weights: Mapping[str, float],
-    powers: Mapping[str, float],
-) -> None:
-    """Networks of the same clips, one thing at least to learn from, and slopes that are finite.
+def history_of(generator: nn.Module) -> int:
+    """How many frames before a generator reads."""
+    return int(getattr(generator, "history", 0))
+
+
+def check_settings(owner: Any, generator: nn.Module, discriminator: nn.Module | None) -> None:
+    """Numbers in range, one thing at least to learn from, and networks of the same clips.
+
+    Args:
+        owner: a :class:`VideoPrediction` that has its numbers.
+        generator: to look at.
+        discriminator: to look at.
 
     Raises:
         ValueError: naming the argument.
     """
     name = type(owner).__name__
-    if not any(weights.values()):
+    weights = ("adversarial_weight", "error_weight", "gradient_weight")
+    checks.check_not_negative(owner, **{key: getattr(owner, key) for key in weights})
+    rates = ("generator_lr", "discriminator_lr")
+    checks.check_positive(owner, **{key: getattr(owner, key) for key in rates})
+    require_share(name, owner.mismatch_weight)
+    if not any(getattr(owner, key) for key in weights):
         raise ValueError(
-            f"{name}: adversarial_weight, error_weight and gradient_weight must not all be 0, got "
-            "0 for all; give one of them a weight"
+            f"{name}: {', '.join(weights)} must not all be 0, got 0 for each; give one a weight"
         )
-    for argument, power in powers.items():
+    for key in ("power", "gradient_power"):
+        power = getattr(owner, key)
+        # Below 1 the slope is infinite where frames agree.
         if not power >= 1:
-            raise ValueError(f"{name}: {argument} must be at least 1, got {power}; 1 or 2 are usual")
-    if weights["adversarial"] and discriminator is None:
+            raise ValueError(f"{name}: {key} must be at least 1, got {power}; 1 and 2 are usual")
+    if owner.adversarial_weight and discriminator is None:
         raise ValueError(
             f"{name}: discriminator must be given unless adversarial_weight is 0, got none for "
-            f"{weights['adversarial']}; give one, or set adversarial_weight: 0"
+            f"{owner.adversarial_weight}; give one, or set adversarial_weight: 0"
         )
+    networks = {"generator": generator}
+    if discriminator is not None:
+        networks["discriminator"] = discriminator
+    checks.check_networks(owner, **networks)
     told = [
         [getattr(network, part, None) for part in ("frame_shape", "history", "scales")]
-        for network in (generator, discriminator)
-        if network is not None
+        for network in networks.values()
     ]
     if None in told[0] or told[0] != told[-1]:
         raise ValueError(

@@ -7,40 +7,32 @@ drawn; errors of pixels and of edges beside the adversarial term; a game at each
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gan_modules.conditional.clips import check_clips, check_predictors, windows
-from gan_modules.conditional.matching import require_share
-from gan_modules.engine import checks
+from gan_modules.conditional import clips
 from gan_modules.engine.generator_game import GeneratorGame
 from gan_modules.engine.hyperparameters import keep_plain_hyperparameters
 from gan_modules.engine.player import Player
 from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn
-from gan_modules.gradient_difference import gradient_difference
-from gan_modules.networks.video import pyramid
-from gan_modules.objectives import cross_entropy
 
 
 class VideoPrediction(GeneratorGame):
     """``L_G = w CE(D_k, 1) + |y - y'|^p + GDL(y, y')``, each summed over the scales k.
 
     Takes batches of :class:`datamodules.batches.Videos`; of each clip a window is drawn anew in
-    every round. D judges frames beside those before them: ``L_D = CE(true, 1) + (1 - m) CE(made, 0)
-    + m CE(true one of another clip, 0)``, as in the authors' code, which has m beside 1. Losses are
-    means over pixels where the paper has sums, so its weights mean something else here; rates too
-    are our own choice, for Adam.
-
-    Where two futures are possible, a squared error asks for half of both and D for one of them: for
-    that baseline set ``adversarial_weight: 0``, which leaves D out, and ``gradient_weight: 0``.
+    every round. D judges frames beside those before: ``L_D = CE(true, 1) + (1 - m) CE(made, 0) + m
+    CE(true one of another clip, 0)``. Losses are means over pixels where the paper has sums, so
+    weights mean something else here; rates are our own choice, for Adam. Where two futures may
+    come, a squared error asks for half of both, and D for one of them. That baseline is
+    ``adversarial_weight: 0``, which leaves D out, and ``gradient_weight: 0``.
 
     Args:
-        generator: frames before to the next one at every scale, as
-            :class:`gan_modules.networks.video.NextFrameGenerator`.
+        generator: frames before to the next one at every scale; see ``networks/video.py``.
         discriminator: those and a frame at every scale to scores of each; neither needed nor kept
             where ``adversarial_weight`` is 0.
         adversarial_weight: w, 0.05 in a public version and 0.01 in the authors'.
@@ -48,12 +40,12 @@ class VideoPrediction(GeneratorGame):
         gradient_weight: of the difference of edges (GDL), section 3.3.
         power: p of the error of pixels.
         gradient_power: the paper's alpha.
-        mismatch_weight: m; needs ``mismatched`` in the batch unless 0.
-        separate_batches: D and G learn from batches in turn, section 3.2; False: both from each.
+        mismatch_weight: m; 0 needs no ``mismatched`` in the batch.
+        separate_batches: D and G learn from batches in turn (algorithm 1), or both from each.
         generator_lr: Adam's rate for G.
         discriminator_lr: Adam's rate for D.
         betas: Adam's beta1 and beta2.
-        **kwargs: see :class:`GeneratorGame`: decay, micro-batches, the averaged generator.
+        **kwargs: see :class:`GeneratorGame`.
 
     Raises:
         ValueError: if a number is out of range, or the networks do not go together.
@@ -77,13 +69,15 @@ class VideoPrediction(GeneratorGame):
     ) -> None:
         super().__init__(generator, betas, **kwargs)
         keep_plain_hyperparameters(self)
-        weights = [adversarial_weight, error_weight, gradient_weight]
-        checks.check_not_negative(self, **dict(zip(WEIGHTS, weights, strict=True)))
-        require_share("VideoPrediction", mismatch_weight)
-        checks.check_positive(self, generator_lr=generator_lr, discriminator_lr=discriminator_lr)
-        XX
-        clips.check_predictors(self, generator, discriminator, adversarial_weight)
-        self.history = int(generator.history)
+        self.adversarial_weight, self.error_weight = adversarial_weight, error_weight
+        self.gradient_weight, self.mismatch_weight = gradient_weight, mismatch_weight
+        self.power, self.gradient_power = power, gradient_power
+        self.separate_batches = separate_batches
+        self.generator_lr, self.discriminator_lr = generator_lr, discriminator_lr
+        clips.check_settings(self, generator, discriminator)
+        self.history: int = clips.history_of(generator)
+        self.discriminator: Any = discriminator if adversarial_weight else None
+
     def players(self) -> tuple[Player, ...]:
         """The discriminator, unless nobody plays against the generator."""
         of_g = self.player("generator", self.generator)
@@ -118,43 +112,35 @@ class VideoPrediction(GeneratorGame):
 
     def discriminator_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """True frames against made ones, and against true ones of other clips."""
-        assert self.discriminator is not None
-        share, history = self.mismatch_weight, batch["history"]
         with torch.no_grad():
-            made = self.generator(history)
-        shown = {"real": (1.0, 1.0, pyramid(batch["next"], len(made)))}
-        if share < 1:
-            shown["fake"] = (1 - share, 0.0, made)
-        if share:
-            shown["mismatched"] = (share, 0.0, pyramid(batch["other"], len(made)))
+            made = self.generator(batch["history"])
         losses = {}
-        for kind, (weight, target, frames) in shown.items():
-            scores = self.discriminator(history, frames)
+        for kind, (weight, target, frames) in clips.pairs(
+            batch, made, self.mismatch_weight
+        ).items():
+            scores = self.discriminator(batch["history"], frames)
             self.note(f"discriminator/{kind}_score", torch.stack(scores).mean())
             losses[kind] = weight * clips.judged(scores, target)
         return losses
 
     @torch.no_grad()
     def predict(self, history: Tensor, steps: int = 1) -> Tensor:
-        """Go on: ``(N, steps, C, H, W)``, each frame made of those before, made ones among them.
+        """Frames ``(N, steps, C, H, W)`` after a history ``(N, T, C, H, W)``, in eval mode.
 
-        In eval mode, by the averaged generator if there is one.
-
-        Args:
-            history: ``(N, T, C, H, W)`` in [-1, 1], on any device, T at least what the generator
-                reads.
-            steps: how many, at least 1.
+        Each is made of those before, made ones among them; T is what G reads, or more.
         """
-        history = history.to(self.device, self.float_dtype)
+        given = history.to(self.device, self.float_dtype)
         with evaluating(self.sampler()) as network:
-            return clips.rolled_out(network, history, self.history, steps)
+            return clips.rolled_out(network, given, self.history, steps)
 
     def panels(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The last frame that is given; what is predicted to come after it, and what came."""
         before, after = batch["frames"].tensor_split([self.history], 1)
         made = self.predict(before, after.shape[1])
         named = {"predicted": made, "true": after}
-        columns = {f"{name} {i + 1}": v[:, i] for name, v in named.items() for i in range(v.shape[1])}
+        columns = {
+            f"{name} {i + 1}": v[:, i] for name, v in named.items() for i in range(v.shape[1])
+        }
         return {"given": before[:, -1], **columns}
 
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:

@@ -83,6 +83,28 @@ def of_domains(length: int) -> Columns:
     }
 
 
+def clips(length: int) -> Columns:
+    """Six frames that move to the right; the mismatch of each clip is the one before it."""
+    first = smooth(length, seed=94)
+    frames = torch.stack([first.roll(2 * time, 3) for time in range(6)], 1)
+    return {"frames": frames, "mismatched": frames.roll(1, 0), "index": torch.arange(length)}
+
+
+def heads(length: int) -> Columns:
+    """Persons differ in brightness; landmarks are what is moved over it."""
+    index = torch.arange(length)
+    landmarks = torch.stack([smooth(length, seed=seed) for seed in (91, 92, 93)], 1)
+    frames = 0.5 * landmarks + 0.4 * (index % CLASSES - 1).view(-1, 1, 1, 1, 1)
+    return {
+        "support": frames[:, :2],
+        "support_landmarks": landmarks[:, :2],
+        "target": frames[:, 2],
+        "target_landmarks": landmarks[:, 2],
+        "video": index % CLASSES,
+        "index": index,
+    }
+
+
 #: By name of the batch type, the fourth field of a row of the catalogue.
 KINDS: dict[str, Callable[[int], Columns]] = {
     "Images": images,
@@ -92,6 +114,8 @@ KINDS: dict[str, Callable[[int], Columns]] = {
     "PairedImages": paired,
     "UnpairedImages": unpaired,
     "DomainImages": of_domains,
+    "Videos": clips,
+    "TalkingHeads": heads,
 }
 
 
