@@ -20,6 +20,10 @@ Direction = tuple[str, str]
 _STRIDE = 1_000_003
 
 
+class TooFewImagesError(ValueError):
+    """A domain has fewer images than a probe can judge by."""
+
+
 @dataclass(frozen=True)
 class ProbeImages:
     """The images that probes translate, the same at every moment.
@@ -46,7 +50,7 @@ class ProbeImages:
             samples: of each, at most.
 
         Raises:
-            ValueError: a domain has fewer than 16 images.
+            TooFewImagesError: (a ValueError) a domain has fewer than 16 images.
         """
         for split in ("held_out", "train"):
             try:
@@ -62,9 +66,9 @@ class ProbeImages:
                 }
                 return cls(read, split)
         sizes = ", ".join(f"{len(one)} of {domain}" for domain, one in sets.items())
-        raise ValueError(
+        raise TooFewImagesError(
             f"TranslationProbe: data must have {LEAST} images or more of each domain, got {sizes}; "
-            "add images, or leave the probes out"
+            "add images, or set steganography.at_end and input_use.at_end: false"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from abc import abstractmethod
@@ -14,13 +15,21 @@ from pytorch_lightning.callbacks import Callback
 from callbacks.drawing import weights_judged
 from callbacks.media import publish_figure
 from callbacks.metrics.input_use import LEAST
-from callbacks.probe_images import Direction, ProbeImages, directions_of
+from callbacks.probe_images import (
+    Direction,
+    ProbeImages,
+    TooFewImagesError,
+    directions_of,
+)
 from callbacks.run_folder import RunFolder
 from callbacks.run_lines import storable
 from callbacks.run_records import TranslationRow
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+_log = logging.getLogger(__name__)
 
 
 class Finding(Protocol):
@@ -121,7 +130,8 @@ class TranslationProbe(Callback):
         """Read the images before training starts.
 
         Raises:
-            ValueError: the data have too few, or a direction is unknown.
+            ValueError: looks while training are asked for and the data have too few images, or a
+                direction is unknown.
         """
         wanted = self.at_end or self.every_n_images is not None
         directions = self.judged_directions(pl_module) if stage == "fit" and wanted else []
@@ -129,7 +139,14 @@ class TranslationProbe(Callback):
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         domains = sorted({name for pair in directions for name in pair})
-        self._images = ProbeImages.read(data, domains, self.samples)
+        try:
+            self._images = ProbeImages.read(data, domains, self.samples)
+        except TooFewImagesError as error:
+            if self.every_n_images is not None:
+                raise
+            # It is on by default, and must not keep anyone from training on a handful of images.
+            if trainer.is_global_zero:
+                _log.warning("%s; the %s of this run is not looked at", error, self.key)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Take the place on the grid."""

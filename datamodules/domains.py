@@ -169,6 +169,42 @@ class AttributeFolder(DataModule):
         assert self._known is not None
         return self._known[0]
 
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The attributes: one is a domain of the images that are known to have it."""
+        return self.attributes
+
+    def reference(  # a domain is what this class adds
+        self, split: Literal["train", "held_out"], domain: str | None = None
+    ) -> ReferenceSet:
+        """Return one side of the split, without augmentation.
+
+        Args:
+            split: which side.
+            domain: an attribute that all images shall have; None: all images.
+
+        Raises:
+            ValueError: for another split, nothing held out, or an attribute that does not exist or
+                that no training image has.
+        """
+        whole = super().reference(split)
+        if domain is None:
+            return whole
+        if domain not in self.attributes:
+            raise self._refusal(
+                "domain", f"be one of {', '.join(self.attributes)}", domain, "ask for one of them"
+            )
+        assert self._known is not None
+        has = self._known[1][whole.rows, self.attributes.index(domain)] == 1.0
+        if split == "train" and not has.any():
+            raise self._refusal(
+                f"column {domain}",
+                "hold 1 for some training images",
+                f"none among {len(has)}",
+                "add images that have it, or leave out the column",
+            )
+        return ReferenceSet(whole.images, whole.rows[has])
+
     def load(self) -> LabelledImages:
         """Open the images and the table; see :class:`DataModule`."""
         images = self.pictures.load()

@@ -62,6 +62,17 @@ def look(cli: GanCLI) -> None:
     # Networks may draw noise in their layers; training must not see that somebody looked.
     with torch.random.fork_rng(devices=[]):
         cli.model.check_batch(preview())
+    _same_domains(cli)
+
+
+def _same_domains(cli: GanCLI) -> None:
+    """Labels have no names: in another order every picture and score would be of another domain."""
+    own, given = (tuple(getattr(part, "domains", ())) for part in (cli.model, cli.datamodule))
+    if own and given and own != given:
+        raise CommandError(
+            f"{type(cli.model).__name__}: domains must be those of the data, {', '.join(given)}, "
+            f"got {', '.join(own)}; set domains to those of the data, in their order"
+        )
 
 
 @contextmanager

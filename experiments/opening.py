@@ -115,7 +115,7 @@ def writing_to(out: Path) -> Iterator[None]:
     """Say in one line where a command could not write, and leave no half of its work there.
 
     Args:
-        out: a folder; one that was there before is left as it is.
+        out: a folder; one that was there before is not removed.
 
     Raises:
         CommandError: the disk refuses.
@@ -123,9 +123,11 @@ def writing_to(out: Path) -> Iterator[None]:
     new = not out.exists()
     try:
         yield
-    except OSError as error:
+    except Exception as error:
         if new:
             shutil.rmtree(out, ignore_errors=True)
+        if not isinstance(error, OSError):
+            raise
         raise CommandError(
             f"--out must be a place that can be written, got {out} "
             f"({(error.strerror or str(error)).lower()}); choose another one, or free space there"
@@ -167,7 +169,7 @@ def read_settings(run: RunFolder) -> dict[str, Any]:
 
 
 def build(part: dict[str, Any]) -> Any:
-    """An object from ``class_path`` and plain ``init_args``.
+    """An object from ``class_path`` and ``init_args``, which may hold more of the kind.
 
     Raises:
         CommandError: the class cannot be imported, or has other arguments.
@@ -179,13 +181,21 @@ def build(part: dict[str, Any]) -> Any:
         raise CommandError(
             f"class {part['class_path']} cannot be imported ({error}); run where it is installed"
         ) from error
+    init_args = {name: _built(value) for name, value in (part.get("init_args") or {}).items()}
     try:
-        return cls(**(part.get("init_args") or {}))
+        return cls(**init_args)
     except TypeError as error:
         raise CommandError(
             f"settings of {part['class_path']} in config.yaml must be its own, got {error}; "
             "restore the file, or run the version of Ganagerie that wrote it"
         ) from error
+
+
+def _built(value: Any) -> Any:
+    """A part of its own where the settings name its class, such as an encoder of sentences."""
+    if isinstance(value, list):
+        return [_built(one) for one in value]
+    return build(value) if isinstance(value, dict) and "class_path" in value else value
 
 
 def default_out(run: RunFolder, name: str) -> Path:

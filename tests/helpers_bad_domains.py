@@ -28,7 +28,7 @@ def judge(channels: int = 3, **more: Any) -> dict[str, Any]:
 
 
 def unet(**more: Any) -> dict[str, Any]:
-    small = {"in_channels": 3, "out_channels": 3, "downs": 2, "width": 4}
+    small = {"in_channels": 3, "out_channels": 3, "downs": 2, "width": 4, "dropout_blocks": 1}
     return network("unet.UNet", **{**small, **more})
 
 
@@ -90,17 +90,21 @@ def stargan(domains: list[str], data: dict[str, Any] | None = None, **more: Any)
     return trains("StarGAN", data or own, {**parts, **more})
 
 
-def of_sentences(data: dict[str, Any], text_dim: int = 256, **more: Any) -> Make:
+def of_sentences(
+    data: dict[str, Any], text_dim: int = 256, sections: Any = None, **more: Any
+) -> Make:
     """Write ``bad.yaml``: a GAN-CLS."""
     small = {"size": 32, "channels": 3, "text_dim": text_dim, "projection_dim": 4, "width": 4}
     parts = {
         "generator": network("text_image.TextImageGenerator", latent_dim=4, **small),
         "discriminator": network("text_image.TextImageDiscriminator", **small),
     }
-    return trains("GANCLS", data, {**parts, **more})
+    return trains("GANCLS", data, {**parts, **more}, **(sections or {}))
 
 
-def of_sounds(data: dict[str, Any], classes: int = 2, frames: int = 32, **more: Any) -> Make:
+def of_sounds(
+    data: dict[str, Any], classes: int = 2, frames: int = 32, sections: Any = None, **more: Any
+) -> Make:
     """Write ``bad.yaml``: a SoundToImage."""
     small = {"size": 32, "channels": 3, "width": 4, "num_classes": classes}
     parts = {
@@ -111,12 +115,12 @@ def of_sounds(data: dict[str, Any], classes: int = 2, frames: int = 32, **more: 
         "encoder_training": "joint",
         "pretraining_images": 0,
     }
-    return trains("SoundToImage", data, {**parts, **more})
+    return trains("SoundToImage", data, {**parts, **more}, **(sections or {}))
 
 
 def noise_pictures(
     name: str,
-    count: int = 12,
+    count: int = 24,
     size: tuple[int, int] = (SIZE, SIZE),
     mode: str = "RGB",
     ending: str = "png",

@@ -244,6 +244,34 @@ def check_images(owner: nn.Module, batch: Mapping[str, Tensor], fake: Tensor) ->
         _in_range(owner, real)
 
 
+def refuse_latents(owner: nn.Module, **translators: nn.Module) -> None:
+    """What is led from domain to domain is an image, not a latent.
+
+    Raises:
+        ValueError: naming the network.
+    """
+    for name, network in translators.items():
+        if hasattr(network, "latent_dim"):
+            raise ValueError(
+                f"{_name(owner)}: {name} must lead images to images, got "
+                f"{type(network).__name__}, which takes latents; choose a translator, such as "
+                "ResnetTranslator or UNet"
+            )
+
+
+def refuse_unpaired(owner: nn.Module, batch: Mapping[str, Tensor]) -> None:
+    """Rows of a batch that belong together have one place in the data.
+
+    Raises:
+        ValueError: if each domain has places of its own.
+    """
+    if "index_a" in batch or "index_b" in batch:
+        raise ValueError(
+            f"{_name(owner)}: batch must be of pairs, got the keys {sorted(batch)} of domains "
+            "without pairs; choose PairedFolders or another data module of pairs, or CycleGAN"
+        )
+
+
 def check_domain(owner: nn.Module, batch: Mapping[str, Tensor], domain: str) -> None:
     """The image contract for one domain of a translation's first batch.
 

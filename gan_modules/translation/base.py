@@ -77,6 +77,7 @@ class TranslationModule(GeneratorGame):
         **kwargs: Any,
     ) -> None:
         named = {f"translator {key}": network for key, network in translators.items()}
+        checks.refuse_latents(self, **named)
         named |= {f"discriminator {key}": network for key, network in discriminators.items()}
         checks.check_networks(self, **named)
         super().__init__(nn.ModuleDict(translators), betas, **kwargs)

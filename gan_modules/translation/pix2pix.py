@@ -108,6 +108,11 @@ class Pix2Pix(TranslationModule):
         """Input and output as one image, or the output alone."""
         return torch.cat([batch["a"], output], 1) if "cgan" in self.terms else output
 
+    def check_batch(self, batch: Mapping[str, Tensor]) -> None:
+        """As the base, and that it holds pairs."""
+        super().check_batch(batch)
+        checks.refuse_unpaired(self, batch)
+
     @torch.no_grad()
     def translate(self, images: Tensor, source: str = "a", target: str = "b") -> Tensor:
         """As the base, in the mode that ``inference_mode`` says."""

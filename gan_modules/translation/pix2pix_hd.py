@@ -97,6 +97,11 @@ class Pix2PixHD(TranslationModule):
         shown = self.pools["b"](made, self.noise)
         return self.telling("b", torch.cat([batch["a"], batch["b"]], 1), shown)
 
+    def check_batch(self, batch: Mapping[str, Tensor]) -> None:
+        """As the base, and that it holds pairs."""
+        super().check_batch(batch)
+        checks.refuse_unpaired(self, batch)
+
     def layers(self, images: Tensor, output: Tensor) -> list[list[Tensor]]:
         """The maps of all layers, for each scale, of an output beside its input."""
         features: Features = self.discriminator["b"].features  # type: ignore[assignment]

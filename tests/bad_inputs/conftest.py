@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_server import CommandServer
+from tests.helpers_bad_domains import AB
 from tests.helpers_bad_inputs import TOY, Place, pictures
 
 IMAGES = """
@@ -26,6 +27,28 @@ loggers: {wandb: disabled}
 evaluation: {every_n_images: null, samples: 12, space: rand_vgg}
 """
 
+_TRANSLATOR = """
+      class_path: gan_modules.networks.resnet_translator.ResnetTranslator
+      init_args: {in_channels: 3, out_channels: 3, width: 4, downs: 1, blocks: 1}"""
+_JUDGE = """
+      class_path: gan_modules.networks.patchgan.PatchDiscriminator
+      init_args: {channels: 3, width: 4, layers: 1}"""
+CYCLE = f"""
+trainer: {{accelerator: cpu, max_steps: 2, enable_progress_bar: false}}
+model:
+  class_path: CycleGAN
+  init_args:
+    generator_ab: {_TRANSLATOR}
+    generator_ba: {_TRANSLATOR}
+    discriminator_a: {_JUDGE}
+    discriminator_b: {_JUDGE}
+data: {{class_path: UnpairedFolders, init_args: {{folder_a: A, folder_b: B, batch_size: 4}}}}
+loggers: {{wandb: disabled}}
+evaluation: {{every_n_images: null, samples: 12, space: rand_vgg}}
+steganography: {{at_end: false}}
+input_use: {{at_end: false}}
+"""
+
 
 @pytest.fixture(scope="session")
 def trained(
@@ -35,10 +58,13 @@ def trained(
     root = tmp_path_factory.mktemp("trained")
     cache = root / "cache"
     (root / "images.yaml").write_text(IMAGES)
-    pictures()(Place(root, {}, cache))
+    (root / "cycle.yaml").write_text(CYCLE)
+    for make in (pictures(), *AB):
+        make(Place(root, {}, cache))
     words = {
         "toy": ["--config", TOY, "--trainer.max_steps", "30"],
         "images": ["--config", "images.yaml"],
+        "cycle": ["--config", "cycle.yaml"],
     }
     for name, options in words.items():
         code, output = server.run(

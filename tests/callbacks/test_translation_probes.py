@@ -163,6 +163,18 @@ def test_an_unknown_direction_is_refused_before_training(tmp_path: Path) -> None
         fit(tmp_path, InputUseProbe(samples=20, directions=[("a", "c")]))
 
 
+def test_a_handful_of_images_trains_without_the_probes_that_are_on_by_default(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callbacks.probe_images.LEAST", 500)
+    fit(tmp_path / "few", *probes())
+    assert "must have 500 images or more of each domain" in caplog.text
+    assert "the steganography of this run is not looked at" in caplog.text
+    assert RunFolder(tmp_path / "few").read_translations() == []
+    with pytest.raises(ValueError, match="must have 500 images or more"):
+        fit(tmp_path / "asked", *probes(every_n_images=12))
+
+
 def test_training_images_stand_in_where_few_are_held_out() -> None:
     assert ProbeImages.read(SmallDomains(40), ("a", "b"), 16).split == "held_out"
     for few in (0, 15):
