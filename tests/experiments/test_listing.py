@@ -30,7 +30,7 @@ def test_every_data_module_is_listed_under_the_batches_that_it_gives() -> None:
     for found in pkgutil.iter_modules(datamodules.__path__):
         importlib.import_module(f"datamodules.{found.name}")
     classes = {
-        cls.__name__: cls for cls in below(DataSource) if cls.__module__.startswith("datamodules.")
+        cls.__name__ for cls in below(DataSource) if cls.__module__.startswith("datamodules.")
     }
     listed = [name for names in listing.DATA.values() for name in names]
     assert len(set(listed)) == len(listed)
