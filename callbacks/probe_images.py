@@ -68,7 +68,8 @@ class ProbeImages:
         sizes = ", ".join(f"{len(one)} of {domain}" for domain, one in sets.items())
         raise TooFewImagesError(
             f"TranslationProbe: data must have {LEAST} images or more of each domain, got {sizes}; "
-            "add images, or set steganography.at_end and input_use.at_end: false"
+            "add images, or set at_end: false and every_n_images: null for steganography and for "
+            "input_use"
         )
 
 

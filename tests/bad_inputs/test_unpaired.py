@@ -252,7 +252,8 @@ SECTIONS = (
         "InputUseProbe: samples must be at least 16", "got 5", "256", make=(*AB, cycle()),
     ),
     Case(
-        "probe where there are too few images", f"{BAD} --input_use.at_end true",
+        "probe where there are too few images",
+        f"{BAD} --input_use.every_n_images 8 --steganography.at_end false",
         "TranslationProbe: data must have 16 images", "12 of a|1[01] of a", "add images",
         make=(
             noise_pictures("A", 12), noise_pictures("B"), cycle(),
