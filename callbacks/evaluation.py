@@ -12,10 +12,12 @@ from pytorch_lightning.callbacks import Callback
 
 from callbacks.checkpointing import Checkpointing
 from callbacks.drawing import weights_judged
+from callbacks.image_grid import ImageGrid
 from callbacks.metrics.names import Protocol as ScoreProtocol
 from callbacks.metrics.scoring import ScoreSettings
 from callbacks.metrics.spaces import choose_space
 from callbacks.offers import draws, translates
+from callbacks.preemption import preempted
 from callbacks.run_folder import RunFolder, finite_or_none
 from callbacks.run_records import EvaluationRow
 from callbacks.subjects import Samples, Translations, subject_for
@@ -100,7 +102,7 @@ class Evaluation(Callback):
         self.max_share = max_share
         self.last_scores: dict[str, float | None] = {}
         self._subject: Samples | Translations | None = None
-        self._images_seen = 0
+        self._grid = ImageGrid(every_n_images)
         self._evaluated: int | None = None
         self._cost = 0.0
         self._since = time.perf_counter()
@@ -129,25 +131,22 @@ class Evaluation(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Take the place on the grid."""
-        self._images_seen, self._evaluated = pl_module.images_seen, None
+        self._grid.start(pl_module.images_seen)
+        self._evaluated = None
         self._since = time.perf_counter()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Evaluate when the grid line of images_seen is crossed and time allows."""
-        seen, self._images_seen = self._images_seen, pl_module.images_seen
-        every = self.every_n_images
-        if self._subject is None or not every or self._images_seen // every == seen // every:
-            return
-        if self._affordable(trainer):
+        crossed = self._grid.crossed(pl_module.images_seen)
+        if crossed and self._subject is not None and self._affordable(trainer):
             self.evaluate(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Evaluate the trained generator, unless a signal asks to leave quickly."""
-        preempted = any(getattr(c, "preempted", False) for c in trainer.callbacks)  # type: ignore[attr-defined]
         due = self._subject is not None and self._evaluated != pl_module.images_seen
-        if due and not preempted:
+        if due and not preempted(trainer):
             self.evaluate(trainer, pl_module)
 
     def evaluate(self, trainer: pl.Trainer, pl_module: Any) -> Mapping[str, float | None]:

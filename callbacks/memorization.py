@@ -14,6 +14,7 @@ from pytorch_lightning.callbacks import Callback
 
 from callbacks.drawing import weights_judged
 from callbacks.durable import write_atomically
+from callbacks.image_grid import ImageGrid
 from callbacks.media import publish_figure
 from callbacks.memorization_picture import draw_finding
 from callbacks.memorization_probe import (
@@ -24,6 +25,7 @@ from callbacks.memorization_probe import (
 )
 from callbacks.metrics.spaces import choose_space
 from callbacks.offers import draws
+from callbacks.preemption import preempted
 from callbacks.run_folder import RunFolder
 
 KEY = "memorization"
@@ -77,7 +79,7 @@ class Memorization(Callback):
         self.at_end, self.every_n_images = at_end, every_n_images
         self.space_name, self.inception_weights = space, inception_weights
         self._probe: MemorizationProbe | None = None
-        self._images_seen = 0
+        self._grid = ImageGrid(every_n_images)
         self._judged: int | None = None
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -101,21 +103,19 @@ class Memorization(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Take the place on the grid."""
-        self._images_seen, self._judged = pl_module.images_seen, None
+        self._grid.start(pl_module.images_seen)
+        self._judged = None
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Judge when the grid line of images_seen is crossed."""
-        seen, self._images_seen = self._images_seen, pl_module.images_seen
-        every = self.every_n_images
-        if every and self._images_seen // every > seen // every:
+        if self._grid.crossed(pl_module.images_seen):
             self.judge(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Judge the trained generator, unless a signal asks to leave quickly."""
-        preempted = any(getattr(c, "preempted", False) for c in trainer.callbacks)  # type: ignore[attr-defined]
-        if self.at_end and not preempted and self._judged != pl_module.images_seen:
+        if self.at_end and not preempted(trainer) and self._judged != pl_module.images_seen:
             self.judge(trainer, pl_module)
 
     def judge(self, trainer: pl.Trainer, pl_module: Any) -> Finding | None:

@@ -15,7 +15,7 @@ from torchvision.utils import make_grid
 
 from callbacks.metrics.reading import read_samples, strided_indices
 from callbacks.offers import translates
-from callbacks.subjects import inputs_of
+from callbacks.subjects import inputs_of, true_pairs
 from datamodules.batches import from_uint8
 
 #: Columns by title, each ``(N, C, H, W)`` in [-1, 1].
@@ -58,10 +58,8 @@ def as_colour(images: Tensor) -> Tensor:
 
 
 def _one_way(module: Any, data: Any, source: str, target: str, count: int) -> Panels:
-    pairs = getattr(data, "paired_reference", None)
-    known = pairs("held_out") if pairs is not None else None
-    truth = None
-    if known is not None and len(known):
+    known, truth = true_pairs(data), None
+    if known is not None:
         items = [known[i] for i in strided_indices(len(known), count)]
         inputs, truth = (
             from_uint8(torch.stack([torch.as_tensor(item[key]) for item in items]))

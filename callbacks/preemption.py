@@ -23,6 +23,12 @@ if hasattr(signal, "SIGUSR1"):
 log = logging.getLogger(__name__)
 
 
+def preempted(trainer: pl.Trainer) -> bool:
+    """Whether a signal asks to leave quickly: then callbacks do nothing long at the end."""
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+    return any(getattr(callback, "preempted", False) for callback in callbacks)
+
+
 class Preemption(Callback):
     """Turn SIGTERM, SIGUSR1 and Ctrl-C into a checkpoint and a clean end.
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from callbacks.metrics.input_use import LEAST
-from callbacks.metrics.reading import read_samples, strided_indices
+from callbacks.metrics.reading import held_out_or_none, read_samples, strided_indices
 from callbacks.offers import translates
 from callbacks.randomness import same_randomness
 from datamodules.batches import from_uint8
@@ -52,20 +52,18 @@ class ProbeImages:
         Raises:
             TooFewImagesError: (a ValueError) a domain has fewer than 16 images.
         """
-        for split in ("held_out", "train"):
-            try:
-                sets = {domain: data.reference(split, domain=domain) for domain in domains}
-            except ValueError:
-                if split == "train":
-                    raise
-                continue
-            if min(map(len, sets.values())) >= LEAST:
+        train = {domain: data.reference("train", domain=domain) for domain in domains}
+        held_out = held_out_or_none(
+            lambda: {domain: data.reference("held_out", domain=domain) for domain in domains}
+        )
+        for split, sets in (("held_out", held_out), ("train", train)):
+            if sets is not None and min(map(len, sets.values())) >= LEAST:
                 read = {
                     domain: torch.cat(list(read_samples(one, strided_indices(len(one), samples))))
                     for domain, one in sets.items()
                 }
                 return cls(read, split)
-        sizes = ", ".join(f"{len(one)} of {domain}" for domain, one in sets.items())
+        sizes = ", ".join(f"{len(one)} of {domain}" for domain, one in train.items())
         raise TooFewImagesError(
             f"TranslationProbe: data must have {LEAST} images or more of each domain, got {sizes}; "
             "add images, or set at_end: false and every_n_images: null for steganography and for "

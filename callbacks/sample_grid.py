@@ -8,6 +8,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from callbacks.image_grid import ImageGrid
 from callbacks.media import publish_figure, publish_image
 from callbacks.offers import draws, has_panels
 from callbacks.panels import grid_of_panels, panels_of
@@ -58,23 +59,22 @@ class SampleGrid(Callback):
         self.columns = columns
         self.seed = seed
         self.key = key
-        self._images_seen = 0
+        self._grid = ImageGrid(every_n_images)
         self._published: int | None = None
         self._real: Tensor | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Show the untrained generator; a resumed run has that picture already."""
-        self._images_seen, self._published = pl_module.images_seen, None
-        if self._images_seen == 0:
+        self._grid.start(pl_module.images_seen)
+        self._published = None
+        if pl_module.images_seen == 0:
             self.publish(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Make a picture when the grid line of images_seen is crossed."""
-        seen, self._images_seen = self._images_seen, pl_module.images_seen
-        every = self.every_n_images
-        if every and self._images_seen // every > seen // every:
+        if self._grid.crossed(pl_module.images_seen):
             self.publish(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:

@@ -19,7 +19,12 @@ from callbacks.metrics.distributed import on_rank_zero
 from callbacks.metrics.features import FeatureSpace
 from callbacks.metrics.image_quality import SSIM_WINDOW, psnr, ssim
 from callbacks.metrics.names import Protocol
-from callbacks.metrics.reading import Split, read_samples, strided_indices
+from callbacks.metrics.reading import (
+    Split,
+    held_out_or_none,
+    read_samples,
+    strided_indices,
+)
 from callbacks.metrics.real_statistics import real_statistics
 from callbacks.metrics.reference import RealStatistics
 from callbacks.metrics.scoring import ScoreSettings, score_bank
@@ -138,8 +143,7 @@ class Translations:
             )
             for target in targets
         }
-        pairs = getattr(data, "paired_reference", None)
-        self.pairs = pairs("held_out") if pairs is not None else None
+        self.pairs = true_pairs(data)
         self.floor: Mapping[str, float] = _named({t: dict(r.floor) for t, r in self.real.items()})
         self.floor_note = next(iter(self.real.values())).floor_note
 
@@ -198,7 +202,7 @@ class Translations:
             yield from_uint8(images)
 
     def _against_truth(self, module: Any) -> dict[str, float]:
-        if self.pairs is None or not len(self.pairs):
+        if self.pairs is None:
             return {}
         rows = strided_indices(len(self.pairs), self.most)
         found: dict[str, float] = {}
@@ -219,13 +223,17 @@ class Translations:
         return found
 
 
+def true_pairs(data: Any) -> Any:
+    """Held-out images with their counterparts; None where nothing is held out or known."""
+    pairs = getattr(data, "paired_reference", None)
+    return None if pairs is None else held_out_or_none(lambda: pairs("held_out"))
+
+
 def inputs_of(data: Any, domain: str, fewest: int) -> Any:
     """What a translator is tried on: held-out images, or those of training where these are few."""
-    if getattr(data, "held_out_share", 0.0) > 0:
-        held_out = data.reference("held_out", domain=domain)
-        if len(held_out) >= fewest:
-            return held_out
-    return data.reference("train", domain=domain)
+    train = data.reference("train", domain=domain)
+    held_out = held_out_or_none(lambda: data.reference("held_out", domain=domain))
+    return train if held_out is None or len(held_out) < fewest else held_out
 
 
 def subject_for(

@@ -13,8 +13,10 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from callbacks.drawing import weights_judged
+from callbacks.image_grid import ImageGrid
 from callbacks.media import publish_figure
 from callbacks.metrics.input_use import LEAST
+from callbacks.preemption import preempted
 from callbacks.probe_images import (
     Direction,
     ProbeImages,
@@ -84,7 +86,7 @@ class TranslationProbe(Callback):
         self.samples, self.seed = samples, seed
         self.directions = None if directions is None else [(a, b) for a, b in directions]
         self._images: ProbeImages | None = None
-        self._images_seen = 0
+        self._grid = ImageGrid(every_n_images)
         self._looked: int | None = None
 
     @abstractmethod
@@ -150,21 +152,19 @@ class TranslationProbe(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Take the place on the grid."""
-        self._images_seen, self._looked = pl_module.images_seen, None
+        self._grid.start(pl_module.images_seen)
+        self._looked = None
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Look when the grid line of images_seen is crossed."""
-        seen, self._images_seen = self._images_seen, pl_module.images_seen
-        every = self.every_n_images
-        if every and self._images_seen // every > seen // every:
+        if self._grid.crossed(pl_module.images_seen):
             self.look(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Look at the trained module, unless a signal asks to leave quickly."""
-        preempted = any(getattr(c, "preempted", False) for c in trainer.callbacks)  # type: ignore[attr-defined]
-        if self.at_end and not preempted and self._looked != pl_module.images_seen:
+        if self.at_end and not preempted(trainer) and self._looked != pl_module.images_seen:
             self.look(trainer, pl_module)
 
     def look(self, trainer: pl.Trainer, pl_module: Any) -> None:

@@ -53,6 +53,10 @@ def main(argv: Sequence[str]) -> int:
     out: Path = options.out or opened.run.path / "translated"
     if options.out:
         refuse_taken(out)
+    elif out.is_dir():
+        # What was translated there before would stand among the new images.
+        for file in out.glob("*.png"):
+            file.unlink()
     names = names_of(files)
     with writing_to(out):
         out.mkdir(parents=True, exist_ok=True)

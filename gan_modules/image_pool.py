@@ -14,6 +14,21 @@ import torch
 from torch import Tensor
 
 from gan_modules.engine.noise import Noise
+from gan_modules.engine.reduction import gathered
+
+
+class ImagePools(dict[str, "ImagePool"]):
+    """Pools by name, and their way through a checkpoint: those of every rank travel in it."""
+
+    def of_all_ranks(self) -> list[dict[str, Any]]:
+        """The states of all ranks; all of them call it together."""
+        return gathered({key: pool.state_dict() for key, pool in self.items()})
+
+    def restore(self, states: list[dict[str, Any]], rank: int, world_size: int) -> None:
+        """Give a rank its pools back; with another number of ranks all fill anew."""
+        if len(states) == world_size:
+            for key, state in states[rank].items():
+                self[key].load_state_dict(state)
 
 
 class ImagePool:

@@ -108,6 +108,13 @@ def test_saved_loaded_and_drawn_again_it_is_the_same(name: str, tmp_path: Path) 
     assert torch.equal(*draws) and draws[0].isfinite().all() and draws[0].std() > 0
 
 
+def test_a_family_holds_papers_and_at_most_one_base() -> None:
+    for family in {row.family for row in CATALOGUE}:
+        files = {path.stem for path in (ROOT / "gan_modules" / family).glob("*.py")}
+        papers = {row.module.split(".")[1] for row in CATALOGUE if row.family == family}
+        assert files - papers <= {"__init__", "base"}, family
+
+
 @pytest.mark.parametrize("row", CATALOGUE, ids=lambda row: row.name)
 def test_its_file_names_its_paper_and_its_config_exists(row: gan_modules.Variant) -> None:
     path = ROOT / "gan_modules" / f"{row.module.replace('.', '/')}.py"

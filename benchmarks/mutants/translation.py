@@ -17,10 +17,9 @@ TRANSLATION = (
             'return {f"adversarial_{domain}": self.discriminator_weight * loss}',
             'return {f"adversarial_{domain}": loss}',
         ),
-        (
-            "self.pools[key].load_state_dict(state)",
-            "state",
-        ),
+        ("self.pools.restore(self._pools_of_ranks, ", "self.pools.restore([], "),
+        ('torch.is_grad_enabled() and self.acts("generator")', "torch.is_grad_enabled()"),
+        ("round(steps * steps_per_round)", "steps"),
         ("made = self.translate(batch[source][:1], source, target)", "made = batch[target][:1]"),
     ),
     *mutants_of(
@@ -172,7 +171,7 @@ TRANSLATION = (
         ),
     ),
     *mutants_of(
-        "gan_modules/conditional/matching.py",
+        "gan_modules/matching.py",
         (_C + "test_gan_cls.py",),
         (
             'mismatch_weight * cross_entropy(scores["mismatched"], 0.0)',

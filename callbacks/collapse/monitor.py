@@ -27,6 +27,7 @@ from callbacks.collapse.settings import DetectorSettings
 from callbacks.collapse.stages import generator_plays, shocks
 from callbacks.metrics.spaces import choose_space
 from callbacks.offers import draws, translates
+from callbacks.preemption import preempted
 from callbacks.run_folder import RunFolder
 from gan_modules.engine.referee import NonFiniteError
 
@@ -207,8 +208,7 @@ class CollapseMonitor(Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Judge the trained generator, unless a signal asks to leave quickly."""
-        preempted = any(getattr(c, "preempted", False) for c in trainer.callbacks)  # type: ignore[attr-defined]
-        if self._prober is not None and not preempted:
+        if self._prober is not None and not preempted(trainer):
             self.probe(trainer, pl_module)
             if self._alarm is not None:
                 alarm, self._alarm = self._alarm, None

@@ -1,6 +1,6 @@
 """What the scores need of a data module, and how its reference samples are read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Protocol
 
 import torch
@@ -42,6 +42,23 @@ class ReferenceData(Protocol):
 
     def fingerprint(self) -> str:
         """Return a stable hash of content and preprocessing."""
+
+
+def held_out_or_none(ask: Callable[[], Any]) -> Any:
+    """A held-out part that need not be there.
+
+    Args:
+        ask: asks the data module for it, such as ``lambda: data.reference("held_out")``.
+
+    Returns:
+        What it gave; None where nothing is held out, which a data module says by an error. Ask for
+        the training part first: what else is wrong with the data is an error there too.
+    """
+    try:
+        found = ask()
+    except ValueError:
+        return None
+    return found if found is not None and len(found) else None
 
 
 def strided_indices(total: int, n: int) -> list[int]:

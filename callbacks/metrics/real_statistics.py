@@ -15,6 +15,7 @@ from callbacks.metrics.reading import (
     ReferenceData,
     ReferenceSet,
     Split,
+    held_out_or_none,
     read_samples,
     strided_indices,
 )
@@ -72,7 +73,9 @@ def real_statistics(
         return RealStatistics.from_arrays(arrays)
 
     bank = bank_of(reals, space, strided_indices(len(reals), count))
-    held_out = data.reference("held_out") if split == "train" else None
+    held_out = None
+    if split == "train":
+        held_out = held_out_or_none(lambda: data.reference("held_out"))
     others = None
     if held_out is not None and len(held_out) >= n_fake:
         others = bank_of(held_out, space, strided_indices(len(held_out), n_fake))

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from gan_modules.autoencoding.base import AutoencodingModule
-from gan_modules.autoencoding.dequantization import bits_of_density, images_of_levels, spread_levels
+from gan_modules.dequantization import bits_of_density, images_of_levels, spread_levels
 from gan_modules.engine import checks
 from gan_modules.engine.hyperparameters import keep_plain_hyperparameters
 from gan_modules.engine.player import Player

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
 from gan_modules.autoencoding.base import AutoencodingModule
-from gan_modules.autoencoding.codes import (
+from gan_modules.codes import (
     Remembered,
     differentiating,
     normal_law,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_modules.autoencoding.base import AutoencodingModule
-from gan_modules.autoencoding.codes import RunningGaussian, differentiating, require_unconditional
+from gan_modules.codes import RunningGaussian, differentiating, require_unconditional
 from gan_modules.engine import checks
 from gan_modules.engine.hyperparameters import keep_plain_hyperparameters
 from gan_modules.engine.player import Player

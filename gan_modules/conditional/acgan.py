@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_modules.base import AdversarialModule
-from gan_modules.conditional.classes import accuracy, class_term, require_classes_of_both
+from gan_modules.class_terms import accuracy, class_term, require_classes_of_both
 from gan_modules.engine.checks import check_not_negative
 from gan_modules.objectives import NonSaturating, Objective
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_modules.base import AdversarialModule
-from gan_modules.conditional.bank import ConditionBank
+from gan_modules.condition_bank import ConditionBank
 from gan_modules.objectives import Objective
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from gan_modules.base import AdversarialModule
-from gan_modules.conditional.classes import require_classes_of_both
+from gan_modules.class_terms import require_classes_of_both
 from gan_modules.objectives import NonSaturating, Objective
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from gan_modules.conditional.base import ToldModule
-from gan_modules.conditional.matching import (
+from gan_modules.matching import (
     check_mismatches,
     matching_losses,
     require_share,
@@ -33,7 +33,7 @@ class GANCLS(ToldModule):
             :class:`~gan_modules.networks.text_image.TextImageGenerator`.
         discriminator: images and embeddings to raw scores ``(N,)``.
         mismatch_weight: share w of mismatched pairs among D's wrong pairs; see
-            :func:`~gan_modules.conditional.matching.matching_losses`.
+            :func:`~gan_modules.matching.matching_losses`.
         **kwargs: see :class:`ToldModule` and :class:`AdversarialModule`.
 
     Raises:

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from gan_modules.conditional.base import ToldModule
-from gan_modules.conditional.matching import (
+from gan_modules.engine.checks import check_positive
+from gan_modules.matching import (
     check_mismatches,
     matching_losses,
     require_share,
     require_text,
 )
-from gan_modules.engine.checks import check_positive
 from gan_modules.objectives import NonSaturating
 
 

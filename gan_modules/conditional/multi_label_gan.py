@@ -13,14 +13,14 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from gan_modules.conditional import label_sets
-from gan_modules.conditional.matching import require_share
+from gan_modules import label_sets
 from gan_modules.engine import checks
 from gan_modules.engine.generator_game import GeneratorGame
 from gan_modules.engine.hyperparameters import keep_plain_hyperparameters
 from gan_modules.engine.player import Player
 from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn
+from gan_modules.matching import require_share
 from gan_modules.networks.checks import require_choice
 
 

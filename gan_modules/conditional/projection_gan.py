@@ -10,8 +10,8 @@ from typing import Any
 from torch import nn
 
 from gan_modules.base import AdversarialModule
-from gan_modules.conditional.classes import require_classes_of_both
-from gan_modules.engine.checks import has_spectral_norm
+from gan_modules.class_terms import require_classes_of_both
+from gan_modules.engine.checks import require_spectral_norm
 from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.objectives import Hinge
 
@@ -49,11 +49,7 @@ class ProjectionGAN(AdversarialModule):
         **kwargs: Any,
     ) -> None:
         require_classes_of_both("ProjectionGAN", generator, discriminator)
-        if not has_spectral_norm(discriminator):
-            raise ValueError(
-                "ProjectionGAN: discriminator must be spectrally normalised, "
-                f"{type(discriminator).__name__} has no such layer; give it normalization: spectral"
-            )
+        require_spectral_norm(self, discriminator)
         super().__init__(
             generator,
             discriminator,

@@ -13,8 +13,8 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from gan_modules.class_terms import accuracy, class_term
 from gan_modules.conditional.base import ToldModule
-from gan_modules.conditional.classes import accuracy, class_term
 from gan_modules.engine.checks import check_labels, check_not_negative
 from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn

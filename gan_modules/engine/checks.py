@@ -157,6 +157,19 @@ def has_spectral_norm(network: nn.Module) -> bool:
     )
 
 
+def require_spectral_norm(owner: nn.Module, discriminator: nn.Module) -> None:
+    """What keeps these papers' discriminators smooth is in their layers.
+
+    Raises:
+        ValueError: if no layer is spectrally normalised.
+    """
+    if not has_spectral_norm(discriminator):
+        raise ValueError(
+            f"{_name(owner)}: discriminator must be spectrally normalised, "
+            f"{type(discriminator).__name__} has no such layer; give it normalization: spectral"
+        )
+
+
 def check_positive(owner: nn.Module, **numbers: float | None) -> None:
     """Each number is None or positive.
 

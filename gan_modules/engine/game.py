@@ -83,6 +83,10 @@ class Game(LightningModule):
         """
         return batch
 
+    def acts(self, player: str) -> bool:
+        """Whether a player has a turn in this round; outside of training everybody may."""
+        return self.referee is None or self.referee.acts(player, self.position)
+
     def player_stepped(self, name: str) -> None:
         """Called after each optimizer step of player ``name``."""
 

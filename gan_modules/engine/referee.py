@@ -46,6 +46,11 @@ class Referee:
             for player in players
         }
 
+    def acts(self, player: str, position: Position) -> bool:
+        """Whether a player has a turn in the round at this position."""
+        turns = self.stages[position.stage].turns
+        return any(player in turn.names and turn.due(position.round) for turn in turns)
+
     def play(self, batch: Mapping[str, Any], position: Position) -> None:
         """One round: every due turn, in order."""
         for turn in self.stages[position.stage].turns:

@@ -17,11 +17,10 @@ from gan_modules.corruptions import Corruption
 from gan_modules.engine import checks
 from gan_modules.engine.generator_game import GeneratorGame
 from gan_modules.engine.hyperparameters import keep_plain_hyperparameters
-from gan_modules.engine.player import Player
-from gan_modules.engine.reduction import gathered
+from gan_modules.engine.player import Player, hold_then_decay
 from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn
-from gan_modules.image_pool import ImagePool
+from gan_modules.image_pool import ImagePool, ImagePools
 from gan_modules.objectives import Objective
 from gan_modules.regularizers import Regularizer
 
@@ -51,6 +50,9 @@ class TranslationModule(GeneratorGame):
         generator_lr: learning rate of the translators.
         discriminator_lr: learning rate of the discriminators.
         betas: Adam's beta1 and beta2, both sides.
+        epoch_decay: epochs of the full rate, epochs in which it falls, and G steps in an epoch, as
+            the code of CycleGAN and pix2pix has it (100 and 100); ``lr_decay`` falls by steps
+            instead, and to zero.
         weight_decay: of Adam, both sides.
         **kwargs: see :class:`GeneratorGame`: decay, the averaged translators.
 
@@ -73,6 +75,7 @@ class TranslationModule(GeneratorGame):
         generator_lr: float = 2e-4,
         discriminator_lr: float = 2e-4,
         betas: tuple[float, float] = (0.5, 0.999),
+        epoch_decay: tuple[int, int, int] | None = None,
         weight_decay: float = 0.0,
         **kwargs: Any,
     ) -> None:
@@ -104,13 +107,27 @@ class TranslationModule(GeneratorGame):
             )
         self.discriminator_weight = discriminator_weight
         self.generator_lr, self.discriminator_lr = generator_lr, discriminator_lr
-        self.weight_decay = weight_decay
-        self.pools = {key: ImagePool(pool_size, f"fakes {key}") for key in discriminators}
+        self.weight_decay, self.epoch_decay = weight_decay, epoch_decay
+        if epoch_decay is not None and self.lr_decay is not None:
+            raise ValueError(
+                f"{type(self).__name__}: epoch_decay must be null beside lr_decay, got "
+                f"{list(epoch_decay)}; rates follow one plan"
+            )
+        self.pools = ImagePools({d: ImagePool(pool_size, f"fakes {d}") for d in discriminators})
         self._pools_of_ranks: list[dict[str, Any]] = []
 
     def optimizer(self, parameters: list[nn.Parameter], lr: float) -> Optimizer:
         """Adam, with the weight decay."""
         return Adam(parameters, lr=lr, betas=self.betas, weight_decay=self.weight_decay)
+
+    def player(self, name: str, *networks: nn.Module, steps_per_round: float = 1) -> Player:
+        """As every player, with a rate that may fall from epoch to epoch."""
+        player = super().player(name, *networks, steps_per_round=steps_per_round)
+        if self.epoch_decay is not None:
+            hold, decay, steps = self.epoch_decay
+            steps = max(1, round(steps * steps_per_round))
+            player.scheduler = hold_then_decay(player.optimizer, hold, decay, steps)
+        return player
 
     # -- who plays, when, for what: what a paper overrides -----------------------------------------
 
@@ -132,8 +149,12 @@ class TranslationModule(GeneratorGame):
         return tuple((key[0], key[1]) for key in self.generator)
 
     def prepare(self, batch: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """All players share the fakes; a paper that makes new ones for each returns the batch."""
-        return self.with_fakes(batch)
+        """All players share the fakes; a paper that makes new ones for each returns the batch.
+
+        In a round without the translators nobody needs the fakes' graph.
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.acts("generator")):
+            return self.with_fakes(batch)
 
     def generator_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """One adversarial term for each domain that is led to."""
@@ -244,8 +265,7 @@ class TranslationModule(GeneratorGame):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the pools of all ranks."""
         super().on_save_checkpoint(checkpoint)
-        states = {key: pool.state_dict() for key, pool in self.pools.items()}
-        checkpoint["image_pools"] = gathered(states)
+        checkpoint["image_pools"] = self.pools.of_all_ranks()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the pools until it is known which rank this is."""
@@ -253,11 +273,9 @@ class TranslationModule(GeneratorGame):
         self._pools_of_ranks = checkpoint["image_pools"]
 
     def on_train_start(self) -> None:
-        """Give this rank its pools back; with another number of ranks they fill anew."""
+        """Give this rank its pools back."""
         super().on_train_start()
-        if len(self._pools_of_ranks) == self.trainer.world_size:
-            for key, state in self._pools_of_ranks[self.global_rank].items():
-                self.pools[key].load_state_dict(state)
+        self.pools.restore(self._pools_of_ranks, self.global_rank, self.trainer.world_size)
         self._pools_of_ranks = []
 
     # -- translating: what callbacks and commands use ----------------------------------------------

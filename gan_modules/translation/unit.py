@@ -82,9 +82,9 @@ class UNIT(TranslationModule):
         weights = {"self_weight": self_weight, "cycle_weight": cycle_weight, "kl_weight": kl_weight}
         checks.check_not_negative(self, cycle_kl_weight=cycle_kl_weight, **weights)
         checks.check_positive(self, halving_steps=halving_steps)
-        if halving_steps and self.lr_decay:
+        if halving_steps and (self.lr_decay or self.epoch_decay):
             raise ValueError(
-                f"{type(self).__name__}: halving_steps must be null beside lr_decay, got "
+                f"{type(self).__name__}: halving_steps must be null beside another decay, got "
                 f"{halving_steps}; rates follow one plan"
             )
         self.self_weight, self.cycle_weight = self_weight, cycle_weight

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from gan_modules.base import AdversarialModule
-from gan_modules.engine.checks import has_spectral_norm
+from gan_modules.engine.checks import require_spectral_norm
 from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.objectives import Hinge
 
@@ -46,11 +46,7 @@ class SNGAN(AdversarialModule):
         lr_decay: tuple[int, int] | None = None,
         **kwargs: Any,
     ) -> None:
-        if not has_spectral_norm(discriminator):
-            raise ValueError(
-                "SNGAN: discriminator must be spectrally normalised, "
-                f"{type(discriminator).__name__} has no such layer; give it normalization: spectral"
-            )
+        require_spectral_norm(self, discriminator)
         super().__init__(
             generator,
             discriminator,

@@ -50,6 +50,15 @@ def test_fit_says_where_to_look(server: CommandServer, run: RunFolder) -> None:
         assert wanted in log
 
 
+def test_a_run_may_train_on_all_that_there_is(server: CommandServer, tmp_path: Path) -> None:
+    words = (*TINY, "--data.init_args.held_out_share=0")
+    code, output = server.run("fit", "--config", CONFIG, "--run_dir", tmp_path / "all", *words)
+    assert code == 0, output
+    last = RunFolder.open(tmp_path / "all").read_evaluations()[-1]
+    # Without held-out images the floor is that of one part of the reals against the rest.
+    assert last["scores"] and last["floor"]
+
+
 def test_sample_draws_the_same_images_whatever_their_number(
     server: CommandServer, run: RunFolder, tmp_path: Path
 ) -> None:

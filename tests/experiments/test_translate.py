@@ -92,6 +92,16 @@ def test_files_keep_their_size_name_and_alpha(
         assert np.array_equal(np.asarray(before)[..., 3], np.asarray(after)[..., 3])
 
 
+def test_translated_again_below_the_run_leaves_no_image_of_before(
+    server: CommandServer, run: RunFolder, tmp_path: Path
+) -> None:
+    for name in ("first", "second"):
+        photo(7).save(tmp_path / f"{name}.png")
+        code, output = server.run("translate", run.path, tmp_path / f"{name}.png", "--to", "b")
+        assert code == 0, output
+        assert [file.name for file in (run.path / "translated").iterdir()] == [f"{name}.png"]
+
+
 def test_scores_and_pictures_are_of_both_directions(run: RunFolder) -> None:
     scores = run.read_evaluations()[-1]["scores"]
     first = next(iter(scores))

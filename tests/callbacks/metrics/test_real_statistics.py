@@ -13,6 +13,7 @@ from callbacks.metrics.real_statistics import real_statistics
 from callbacks.metrics.reference import RealStatistics
 from callbacks.metrics.scoring import ScoreSettings, score_bank
 from tests.callbacks.metrics.helpers_data import RingData, Samples, StripeData
+from tests.small_variants import SmallImages
 
 
 def test_chosen_indices_are_spread_evenly_and_never_repeat() -> None:
@@ -139,3 +140,9 @@ def test_kept_features_are_bounded(stripes: StripeData) -> None:
     assert real.moments.n == 360
     expected = real.standardise(bank.features)[strided_indices(360, 100)]
     assert torch.equal(real.features, expected)
+
+
+def test_nothing_need_be_held_out(cache: Path) -> None:
+    data = SmallImages(batch_size=8, held_out_share=0.0)
+    found = real_statistics(data, RandVGGSpace(32, channels=3), 40)
+    assert found.floor and "other reals" in found.floor_note

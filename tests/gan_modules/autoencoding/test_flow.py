@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from datamodules.batches import from_uint8, to_uint8
-from gan_modules.autoencoding.dequantization import (
+from gan_modules.autoencoding.flow import NormalizingFlow, warmup
+from gan_modules.dequantization import (
     bits_of_density,
     images_of_levels,
     spread_levels,
 )
-from gan_modules.autoencoding.flow import NormalizingFlow, warmup
 from gan_modules.networks.flow import FlowGenerator
 from gan_modules.networks.mlp import MLPGenerator
 from tests.small_variants import SIZE, FixedImages, build, load, sgd

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan_modules.autoencoding.codes import normal_law, project, symmetric_root
 from gan_modules.autoencoding.glo import GLO
+from gan_modules.codes import normal_law, project, symmetric_root
 from gan_modules.laplacian import laplacian_distance, laplacian_pyramid
 from gan_modules.networks.dcgan import DCGANGenerator
 from gan_modules.networks.elu import ELUGenerator

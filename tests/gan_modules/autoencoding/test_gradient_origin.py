@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan_modules.autoencoding.codes import RunningGaussian
 from gan_modules.autoencoding.gradient_origin import GON, pixel_errors
+from gan_modules.codes import RunningGaussian
 from gan_modules.networks.dcgan import DCGANGenerator
 from gan_modules.networks.elu import ELUGenerator
 from tests.small.sizes import LATENT, SIZE, WIDTH

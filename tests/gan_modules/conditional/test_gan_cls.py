@@ -14,7 +14,7 @@ from callbacks.collapse.records import WHOLE
 from callbacks.drawing import draw_share
 from callbacks.metrics.features import Features, FeatureSpace
 from gan_modules import GANCLS, GANINT
-from gan_modules.conditional.bank import ConditionBank
+from gan_modules.condition_bank import ConditionBank
 from gan_modules.conditional.gan_int import mixed
 from gan_modules.engine.noise import Noise
 from gan_modules.engine.standing import standing_statistics

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_modules import MultiLabelGAN
-from gan_modules.conditional import label_sets
+from gan_modules import MultiLabelGAN, label_sets
 from gan_modules.engine.noise import Noise
 from gan_modules.objectives import NonSaturating, Wasserstein
 from gan_modules.regularizers import GradientPenalty

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from callbacks.metrics.loudness import loudness_probe, spearman
 from gan_modules import SoundToImage
-from gan_modules.conditional.loudness import loudness_probe, spearman
 from gan_modules.engine.noise import Noise
 from gan_modules.networks.sound_image import SoundImageDiscriminator
 from gan_modules.objectives import Hinge

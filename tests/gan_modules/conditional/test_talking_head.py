@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_modules.conditional import heads
+from gan_modules import heads
 from gan_modules.networks.talking_head import (
     HeadDiscriminator,
     HeadEncoder,

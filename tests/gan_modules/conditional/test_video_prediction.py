@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_modules import VideoPrediction
-from gan_modules.conditional import clips
+from gan_modules import VideoPrediction, clips
 from gan_modules.engine.noise import Noise
 from gan_modules.gradient_difference import gradient_difference
 from gan_modules.networks.video import NextFrameDiscriminator, NextFrameGenerator, pyramid

@@ -138,3 +138,21 @@ def test_batch_normalisation_under_the_penalty_is_refused() -> None:
     judge = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1), torch.nn.BatchNorm2d(1))
     with pytest.raises(ValueError, match="BatchNorm2d, which mixes samples and voids the per-sam"):
         build("DualGAN", discriminator_a=judge)
+
+
+def test_fakes_have_no_graph_in_rounds_that_are_the_discriminators_alone() -> None:
+    module = build("DualGAN", discriminator_steps=3)
+    made: list[tuple[bool, Tensor]] = []
+    with_fakes = module.with_fakes
+
+    def watched(batch):
+        found = with_fakes(batch)
+        made.append((found["fake_b"].requires_grad, found["fake_b"].detach().clone()))
+        return found
+
+    module.with_fakes = watched
+    fit(module, steps=2)
+    assert [graph for graph, _ in made] == [False, False, True] * 2
+    fakes = [fake for _, fake in made]
+    assert not any(torch.equal(*pair) for pair in zip(fakes[:-1], fakes[1:], strict=True))
+    assert module.steps == {"discriminator": 6, "generator": 2}

@@ -180,7 +180,8 @@ def test_every_way_of_sharing_trains(share: Any) -> None:
     [
         ({"kl_weight": -1.0}, "UNIT: kl_weight must not be negative, got -1.0"),
         ({"halving_steps": 0}, "UNIT: halving_steps must be positive, got 0"),
-        ({"lr_decay": (1, 2)}, "UNIT: halving_steps must be null beside lr_decay, got 100000"),
+        ({"lr_decay": (1, 2)}, "UNIT: halving_steps must be null beside another decay, got 100"),
+        ({"epoch_decay": (1, 1, 2)}, "UNIT: halving_steps must be null beside another decay"),
         ({"weight_decay": -1.0}, "UNIT: weight_decay must not be negative, got -1.0"),
     ],
 )

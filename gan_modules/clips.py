@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_modules.conditional.matching import require_share
 from gan_modules.engine import checks
 from gan_modules.engine.noise import Noise
 from gan_modules.gradient_difference import gradient_difference
+from gan_modules.matching import require_share
 from gan_modules.networks.video import pyramid
 from gan_modules.objectives import cross_entropy
 
