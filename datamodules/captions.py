@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,9 @@ from numpy.typing import NDArray
 
 from datamodules.cache import LabelledImages, content_hash
 from datamodules.captioned import CaptionedData
-from datamodules.images import ImageFolder
 from datamodules.openmoji import OpenMoji
 from datamodules.openmoji_pictures import chosen_pictures, picture_families
-from datamodules.tables import read_table, rows_in_order
+from datamodules.tables import TableFolder
 from datamodules.text_encoders import TextEncoder
 
 _MORE_NAMES = "alias"
@@ -81,44 +79,17 @@ class OpenMojiCaptions(CaptionedData):
         return picture_families(different, images.array)
 
 
-class CaptionedFolder(CaptionedData):
+class CaptionedFolder(TableFolder, CaptionedData):
     """A folder of images, and a CSV or JSON lines with their captions.
 
     Columns: ``image``, a path relative to the folder; ``caption``, a sentence, or a list of them in
     JSON lines; and maybe ``class``. An image with several captions may also have several rows.
 
-    Args:
-        folder: of the images.
-        table: the CSV (with a header) or .jsonl.
-        size: see :class:`datamodules.images.ImageFolder`.
-        channels: see :class:`datamodules.images.ImageFolder`.
-        encoder: see :class:`datamodules.captioned.CaptionedData`.
-        captions_averaged: see :class:`datamodules.captioned.CaptionedData`.
-        **kwargs: see :class:`datamodules.base.DataModule`.
-
-    Raises:
-        ValueError: when the table is not of that form or does not fit the images.
-        FileNotFoundError: when the folder or the table is not there.
+    Arguments and errors: see :class:`datamodules.tables.TableFolder` and
+    :class:`datamodules.captioned.CaptionedData`.
     """
 
-    def __init__(
-        self,
-        folder: str,
-        table: str,
-        size: int | None = None,
-        channels: int | None = None,
-        encoder: TextEncoder | None = None,
-        captions_averaged: int = 4,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(encoder, captions_averaged, **kwargs)
-        self.pictures = ImageFolder(folder, size, channels=channels, labels=False)
-        self.table = Path(table).expanduser()
-        self._sentences: list[tuple[str, ...]] = []
-
-    def slug(self) -> str:
-        """<folder>-<height>, or <folder>-<height>x<width>."""
-        return self.pictures.slug()
+    _sentences: Sequence[tuple[str, ...]] = ()
 
     def sentences(self) -> Sequence[Sequence[str]]:
         """Return the captions of every image, in the order of the table."""
@@ -127,11 +98,8 @@ class CaptionedFolder(CaptionedData):
 
     def load(self) -> LabelledImages:
         """Open images and captions; see :class:`datamodules.base.DataModule`."""
-        owner = type(self).__name__
         images = self.pictures.load()
-        table = read_table(owner, self.table, ("image", "caption"))
-        count = len(images.array)
-        own = rows_in_order(owner, self.pictures, table, count, several=True)
+        own = self.rows(len(images.array), "caption", several=True)
         self._sentences = [self._of_image(rows) for rows in own]
         labels, names = self._classes(own)
         source = np.frombuffer(f"{images.content}{self._sentences}{names}".encode(), np.uint8)

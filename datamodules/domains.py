@@ -6,7 +6,6 @@ the domains are: no picture is trained on in one domain and held out in another.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +19,7 @@ from datamodules.batches import DomainImages
 from datamodules.cache import LabelledImages, content_hash
 from datamodules.images import ImageFolder
 from datamodules.sets import ReferenceSet, TrainingSet
-from datamodules.tables import read_table, rows_in_order
+from datamodules.tables import TableFolder
 
 
 class DomainSet(BatchedSet):
@@ -127,40 +126,16 @@ class DomainFolders(ExclusiveDomains):
         return images
 
 
-class AttributeFolder(DataModule):
+class AttributeFolder(TableFolder):
     """A folder of images, and a table that says which attributes each of them has.
 
     The CSV has a column ``image`` with paths relative to the folder, and one column for every
     attribute with 1, 0 or nothing; nothing means unknown, and no loss shall count it.
 
-    Args:
-        folder: of the images.
-        table: the CSV.
-        size: see :class:`datamodules.images.ImageFolder`.
-        channels: see :class:`datamodules.images.ImageFolder`.
-        **kwargs: see :class:`DataModule`.
-
-    Raises:
-        ValueError: when the table is not of that form or does not fit the images.
-        FileNotFoundError: when the folder or the table is not there.
+    Arguments and errors: see :class:`datamodules.tables.TableFolder`.
     """
 
-    def __init__(
-        self,
-        folder: str,
-        table: str,
-        size: int | None = None,
-        channels: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.pictures = ImageFolder(folder, size, channels=channels, labels=False)
-        self.table = Path(table).expanduser()
-        self._known: tuple[tuple[str, ...], NDArray[np.float32]] | None = None
-
-    def slug(self) -> str:
-        """<folder>-<height>, or <folder>-<height>x<width>."""
-        return self.pictures.slug()
+    _known: tuple[tuple[str, ...], NDArray[np.float32]] | None = None
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -208,8 +183,8 @@ class AttributeFolder(DataModule):
     def load(self) -> LabelledImages:
         """Open the images and the table; see :class:`DataModule`."""
         images = self.pictures.load()
-        table = read_table(type(self).__name__, self.table, ("image",))
-        names = tuple(name for name in table[0] if name != "image")
+        own = [row for (row,) in self.rows(len(images.array))]
+        names = tuple(name for name in own[0] if name != "image")
         if not names:
             raise self._refusal(
                 "table",
@@ -217,11 +192,7 @@ class AttributeFolder(DataModule):
                 str(self.table),
                 "add columns with 0, 1 or nothing",
             )
-        count = len(images.array)
-        own = rows_in_order(type(self).__name__, self.pictures, table, count)
-        values = np.full((count, len(names)), np.nan, np.float32)
-        for place, (row,) in enumerate(own):
-            values[place] = [self._value(row, name) for name in names]
+        values = np.array([[self._value(row, name) for name in names] for row in own], np.float32)
         self._known = names, values
         source = np.frombuffer((images.content + repr(names)).encode(), np.uint8)
         return replace(images, content=content_hash(source, values))

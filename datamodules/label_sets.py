@@ -5,7 +5,6 @@ For multi-label classification as a game over label sets (arXiv:1811.04689).
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,8 @@ from datamodules.base import DataModule
 from datamodules.batched import BatchedSet
 from datamodules.batches import LabelSets
 from datamodules.cache import LabelledImages, content_hash
-from datamodules.images import ImageFolder
 from datamodules.sets import TrainingSet
-from datamodules.tables import read_table, rows_in_order
+from datamodules.tables import TableFolder
 
 
 class LabelSet(BatchedSet):
@@ -75,48 +73,21 @@ class LabelSetData(DataModule):
         return LabelSet(base, torch.from_numpy(self._names_and_sets()[1][base.rows]))
 
 
-class LabelSetFolder(LabelSetData):
+class LabelSetFolder(TableFolder, LabelSetData):
     """A folder of images, and a CSV of the labels that each of them has.
 
     Columns: ``image``, a path relative to the folder; and either ``labels``, names with spaces or
     semicolons between them (nothing: the empty set), or one column of 0 and 1 for every label.
 
-    Args:
-        folder: of the images.
-        table: the CSV.
-        size: see :class:`datamodules.images.ImageFolder`.
-        channels: see :class:`datamodules.images.ImageFolder`.
-        **kwargs: see :class:`DataModule`.
-
-    Raises:
-        ValueError: when the table is not of that form or does not fit the images.
-        FileNotFoundError: when the folder or the table is not there.
+    Arguments and errors: see :class:`datamodules.tables.TableFolder`.
     """
-
-    def __init__(
-        self,
-        folder: str,
-        table: str,
-        size: int | None = None,
-        channels: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.pictures = ImageFolder(folder, size, channels=channels, labels=False)
-        self.table = Path(table).expanduser()
-
-    def slug(self) -> str:
-        """<folder>-<height>, or <folder>-<height>x<width>."""
-        return self.pictures.slug()
 
     def load(self) -> LabelledImages:
         """Open images and labels; see :class:`DataModule`."""
         images = self.pictures.load()
-        owner = type(self).__name__
-        table = read_table(owner, self.table, ("image",))
-        own = [row for (row,) in rows_in_order(owner, self.pictures, table, len(images.array))]
+        own = [row for (row,) in self.rows(len(images.array))]
         found = [self._of_image(row) for row in own]
-        columns = [name for name in table[0] if name not in ("image", "labels")]
+        columns = [name for name in own[0] if name not in ("image", "labels")]
         names = tuple(columns or sorted(set().union(*found)))
         if not names:
             raise self._refusal(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.base import DataModule
+from datamodules.base import DataModule, held_out_mask
 from datamodules.cache import Contents, LabelledImages, cached_images
 from datamodules.decoding import centre_crop_resize
 
@@ -81,3 +81,22 @@ class MNIST5k(DataModule):
             return digit
         padded = np.pad(digit, (_PADDED_EDGE - _EDGE) // 2)
         return centre_crop_resize(padded[..., None], self.size)[..., 0]
+
+
+def split_digits(
+    labels: NDArray[np.int64], share: float, length: int
+) -> tuple[NDArray[np.bool_], int]:
+    """Hold out digits, for pictures that are put together of several.
+
+    Args:
+        labels: ``(N,)`` of all digits.
+        share: part to hold out, class by class.
+        length: pictures of the digits that are trained on.
+
+    Returns:
+        Which digits are held out ``(N,)``, and how many pictures of those make them the same share
+        of all pictures.
+    """
+    unseen = held_out_mask(len(labels), share, labels)
+    part = float(unseen.mean())
+    return unseen, round(length * part / (1.0 - part))

@@ -12,10 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datamodules.base import held_out_mask
 from datamodules.cache import LabelledImages, content_hash
 from datamodules.label_sets import LabelSetData
-from datamodules.mnist import MNIST5k
+from datamodules.mnist import MNIST5k, split_digits
 
 _DRAW_SEED = 18110460
 _DIGITS, _CELLS, _PAIRS, _CHOSEN = 10, 4, 5, 2
@@ -105,9 +104,7 @@ class MultiDigits(LabelSetData):
         """Draw the collages; see :class:`DataModule`."""
         grey = self.digits.load()
         assert grey.labels is not None
-        unseen = held_out_mask(len(grey.labels), self.held_out_share, grey.labels)
-        share = float(unseen.mean())
-        tests = round(self.length * share / (1.0 - share))
+        unseen, tests = split_digits(grey.labels, self.held_out_share, self.length)
         draws = np.random.Generator(np.random.PCG64(_DRAW_SEED))
         parts = [self._cells(draws, self.length, grey.labels, ~unseen)]
         if tests:

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datamodules.base import DataModule, held_out_mask
+from datamodules.base import DataModule
 from datamodules.cache import LabelledImages, content_hash
-from datamodules.mnist import MNIST5k
+from datamodules.mnist import MNIST5k, split_digits
 
 _DRAW_SEED = 20170522
 _DIGITS, _PLACES = 10, 3
@@ -84,10 +84,7 @@ class StackedMNIST(DataModule):
         """Draw the triples; see :class:`DataModule`."""
         grey = self.digits.load()
         assert grey.labels is not None
-        unseen = held_out_mask(len(grey.labels), self.held_out_share, grey.labels)
-        share = float(unseen.mean())
-        # As many as make the held-out triples the same share of all triples.
-        tests = round(self.length * share / (1.0 - share))
+        unseen, tests = split_digits(grey.labels, self.held_out_share, self.length)
         draws = np.random.Generator(np.random.PCG64(_DRAW_SEED))
         train = draws.choice(np.flatnonzero(~unseen), (self.length, _PLACES))
         parts = [train]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from datamodules.base import DataModule
 from datamodules.images import ImageFolder
 from datamodules.reading import image_files
 
@@ -116,3 +117,48 @@ def _read(path: Path) -> list[dict[str, Any]]:
     if not all(isinstance(row, dict) for row in rows):
         raise TypeError("a line is no JSON object")
     return rows
+
+
+class TableFolder(DataModule):
+    """A folder of images, and a table that says something of each of them.
+
+    Args:
+        folder: of the images.
+        table: the CSV, with a header, or .jsonl; its column ``image`` holds paths relative to the
+            folder.
+        size: see :class:`datamodules.images.ImageFolder`.
+        channels: see :class:`datamodules.images.ImageFolder`.
+        **kwargs: see :class:`DataModule`.
+
+    Raises:
+        ValueError: when the table is not of that form or does not fit the images.
+        FileNotFoundError: when the folder or the table is not there.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        table: str,
+        size: int | None = None,
+        channels: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pictures = ImageFolder(folder, size, channels=channels, labels=False)
+        self.table = Path(table).expanduser()
+
+    def slug(self) -> str:
+        """<folder>-<height>, or <folder>-<height>x<width>."""
+        return self.pictures.slug()
+
+    def rows(self, count: int, *needed: str, several: bool = False) -> list[list[dict[str, Any]]]:
+        """Read the rows of every image, in the order of the images.
+
+        Args:
+            count: images that the folder holds.
+            *needed: columns beside ``image`` that every row must have.
+            several: let an image have more than one row.
+        """
+        owner = type(self).__name__
+        table = read_table(owner, self.table, ("image", *needed))
+        return rows_in_order(owner, self.pictures, table, count, several)

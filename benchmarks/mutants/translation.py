@@ -18,9 +18,13 @@ TRANSLATION = (
             'return {f"adversarial_{domain}": loss}',
         ),
         ("self.pools.restore(self._pools_of_ranks, ", "self.pools.restore([], "),
+        ("made = self.translate(batch[source][:1], source, target)", "made = batch[target][:1]"),
+    ),
+    *mutants_of(
+        "gan_modules/translation/base.py",
+        (_T + "test_dual_gan.py", _T + "test_decay_by_epochs.py"),
         ('torch.is_grad_enabled() and self.acts("generator")', "torch.is_grad_enabled()"),
         ("round(steps * steps_per_round)", "steps"),
-        ("made = self.translate(batch[source][:1], source, target)", "made = batch[target][:1]"),
     ),
     *mutants_of(
         "gan_modules/translation/cycle_gan.py",

@@ -7,7 +7,7 @@ from callbacks.metrics.efflite import EffLiteSpace
 from callbacks.metrics.features import FeatureSpace, IdentitySpace
 from callbacks.metrics.inception import PUBLISHED_FILE, CleanInceptionSpace, InceptionSpace
 from callbacks.metrics.rand_vgg import RandVGGSpace
-from callbacks.metrics.reading import ReferenceData
+from callbacks.metrics.reading import ReferenceData, held_out_or_none
 from callbacks.metrics.trained_classifier import ClassifierSpace, InaccurateClassifierError
 
 _log = logging.getLogger(__name__)
@@ -33,9 +33,9 @@ def choose_space(
     """Return the space in which samples of some data shall be scored.
 
     ``auto`` takes ``identity`` for points; the Inception network where its weights are given; the
-    classifier of the data (``cls``) where there are labels that it can learn; ``rand_vgg``
-    otherwise. For two folders of images (``data`` is None) it ends with ``efflite0`` instead, which
-    is slower and knows ImageNet.
+    classifier of the data (``cls``) where there are labels that it can learn, and held-out images
+    to show it; ``rand_vgg`` otherwise. For two folders of images (``data`` is None) it ends with
+    ``efflite0`` instead, which is slower and knows ImageNet.
 
     Args:
         data: the data module; None for folders of RGB images.
@@ -95,7 +95,9 @@ def _automatic(
         return InceptionSpace(inception_weights)
     if data is None:
         return EffLiteSpace()
-    if len(data.class_names or ()) > 1:
+    # A classifier whose accuracy cannot be measured is no measure.
+    measurable = held_out_or_none(lambda: data.reference("held_out")) is not None
+    if len(data.class_names or ()) > 1 and measurable:
         try:
             return ClassifierSpace.for_data(data, force=force, folder=folder)
         except InaccurateClassifierError as error:

@@ -16,7 +16,7 @@ from gan_modules import CATALOGUE
 BASES = {
     *("DataModule", "TwoDomains", "PairedDataModule", "UnpairedDataModule", "PairedFiles"),
     *("TwoDomainFiles", "LineAndColour", "ExclusiveDomains", "GaussianMixture", "TorchvisionSet"),
-    *("CaptionedData", "ClipData", "LabelSetData", "SoundData"),
+    *("CaptionedData", "ClipData", "LabelSetData", "SoundData", "TableFolder"),
 }
 
 

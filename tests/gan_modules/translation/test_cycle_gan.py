@@ -157,6 +157,22 @@ def test_the_right_guess_is_free_and_the_wrong_one_is_dear_in_both_orders() -> N
     assert guess_loss(First(), bright, dark, Noise(1), right=True).item() == pytest.approx(80.0)
 
 
+def test_translators_pay_for_every_reconstruction_that_is_told_from_its_input() -> None:
+    # What comes back is a quarter too bright, which this guesser sees at once.
+    guessers = {"guesser_a": First(), "guesser_b": First()}
+    module = module_of(lambda x: x + 0.25, lambda x: x, **guessers, guess_weight=3.0)
+    prepared = module.prepare(batch())
+    terms = module.generator_losses(prepared)
+    for domain in ("a", "b"):
+        # The wrong answer at scores of +-40 times a quarter.
+        assert terms[f"guess_{domain}"].item() == pytest.approx(3.0 * 10.0, rel=1e-3)
+        assert module.guesser_losses(prepared)[f"guess_{domain}"].item() < 1e-3
+    weights = [translator.weight for translator in module.generator.values()]
+    gradients = torch.autograd.grad(terms["guess_a"], weights)
+    # Darker would be better: both translators on the way back of a hear of it.
+    assert all(gradient.item() == pytest.approx(3.0 * 40.0, rel=1e-3) for gradient in gradients)
+
+
 def test_guessers_play_last_and_translators_play_against_them() -> None:
     guessers = {f"guesser_{d}": PatchDiscriminator(2, 4, 2, "none") for d in "ab"}
     module = build("CycleGAN", **guessers)

@@ -265,3 +265,14 @@ def test_the_discriminator_of_the_paper_gives_scores_and_logits_at_once() -> Non
     module.steps = {"discriminator": 0}
     told = module.discriminator_losses(module.prepare(batch()))
     assert set(told) == {"adversarial_all", "gradient_penalty_all", "class"}
+
+
+def test_g_is_paid_for_the_names_that_are_wanted_and_not_for_its_input_s() -> None:
+    wanted = batch()["attributes"].roll(1, 0)
+    prepared = {"own": batch()["attributes"], "mask": torch.ones_like(wanted)}
+    prepared |= {"wanted": wanted, "its_mask": prepared["mask"], "image": batch()["image"]}
+    assert not torch.equal(wanted, prepared["own"])
+    right = module_of(logits=lambda x: 50 * wanted).generator_losses(prepared)
+    wrong = module_of(logits=lambda x: 50 * prepared["own"]).generator_losses(prepared)
+    assert right["class"].item() < 1e-6
+    assert wrong["class"].item() == pytest.approx(50.0)

@@ -74,6 +74,13 @@ def test_what_is_asked_for_has_no_noise_and_training_has_fresh_noise_k29() -> No
     assert module.noisy(mean).std().item() == pytest.approx(1.0, rel=0.02)
 
 
+def test_a_translation_is_the_code_of_the_source_in_the_words_of_the_target() -> None:
+    module = build("UNIT", generator=Doubling())
+    images = batch()["a"]
+    assert torch.equal(module.translate(images, "a", "b"), images + 0.25)
+    assert torch.equal(module.translate(images, "b", "a"), images)
+
+
 def test_each_term_of_a_codec_that_is_a_quarter_too_bright_in_b() -> None:
     module = module_of(kl_weight=0.1, cycle_kl_weight=0.2, self_weight=2.0, cycle_weight=3.0)
     terms = {k: v.item() for k, v in module.generator_losses(module.prepare(batch())).items()}
