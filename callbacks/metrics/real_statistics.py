@@ -51,11 +51,16 @@ def real_statistics(
         split, numbers, space, weights, resize and settings.
 
     Raises:
-        ValueError: when there are fewer than 2 reals, or too few for the settings.
+        ValueError: when there are too few reals for the settings.
     """
     chosen = ScoreSettings() if settings is None else settings
     reals = data.reference(split)
     count = len(reals) if n_real is None else min(n_real, len(reals))
+    if count < chosen.least_samples:
+        raise ValueError(
+            f"real_statistics: {data.name} must hold at least {chosen.least_samples} {split} "
+            f"images to be scored against, got {count}; add images"
+        )
     key = {
         "data": data.name,
         "split": split,
