@@ -90,13 +90,13 @@ class Domains:
 
     @classmethod
     def of(cls, opened: OpenedRun) -> Domains:
-        """Ask the run's data module; its data need not be there if it knows without them."""
-        data = build(opened.settings["data"])
-        titles = getattr(data, "domain_titles", None) or {}
+        """Ask the checkpoint, and for titles the run's data module: its data may be gone."""
+        try:
+            titles = getattr(build(opened.settings["data"]), "domain_titles", None) or {}
+        except (ValueError, OSError, CommandError):
+            titles = {}
         names = {domain: titles.get(domain, domain) for domain in opened.module.domains}
-        shapes = getattr(data, "image_shapes", None)
-        found = dict(shapes) if shapes else dict.fromkeys(names, tuple(data.image_shape))
-        return cls(opened.module, names, found)
+        return cls(opened.module, names, opened.module.image_shapes)
 
     @property
     def edge(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_modules.engine import checks
+from gan_modules.engine import batch_checks, checks
 from gan_modules.engine.noise import Noise
 from gan_modules.gradient_difference import gradient_difference
 from gan_modules.matching import require_share
@@ -137,7 +137,7 @@ def check_clips(
             f"the history of {given}, got (N, {', '.join(map(str, shape))}); set frames, size and "
             "channels of the data and the networks to each other"
         )
-    checks.check_domain(owner, {key: batch[key].flatten(0, 1)}, key)
+    batch_checks.check_domain(owner, {key: batch[key].flatten(0, 1)}, key)
 
 
 def history_of(generator: nn.Module) -> int:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from gan_modules.engine import checks
+from gan_modules.engine import batch_checks, checks
 
 #: The keys of a batch that say what is to be made.
 TOLD = ("support", "support_landmarks", "target_landmarks")
@@ -128,7 +128,7 @@ def check_heads(owner: Any, batch: Mapping[str, Tensor]) -> None:
                 f"{', '.join(map(str, wanted))}), got {tuple(given.shape)}; set size and channels "
                 "of the networks to those of the data"
             )
-        checks.check_domain(owner, {key: given.flatten(0, lead - 1)}, key)
+        batch_checks.check_domain(owner, {key: given.flatten(0, lead - 1)}, key)
     video = batch["video"]
     if video.is_floating_point() or int(video.min()) < 0 or int(video.max()) >= rows:
         raise ValueError(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_modules import label_sets
-from gan_modules.engine import checks
+from gan_modules.engine import batch_checks, checks
 from gan_modules.engine.generator_game import GeneratorGame
 from gan_modules.engine.hyperparameters import keep_plain_hyperparameters
 from gan_modules.engine.player import Player
@@ -146,5 +146,5 @@ class MultiLabelGAN(GeneratorGame):
 
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:
         """The image contract, and label sets of 0 and 1 as long as the classifier's."""
-        checks.check_domain(self, batch, "image")
+        batch_checks.check_domain(self, batch, "image")
         label_sets.check(batch, self.predict(batch["image"][:1]).shape[1])

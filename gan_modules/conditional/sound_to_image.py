@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from gan_modules.class_terms import accuracy, class_term
 from gan_modules.conditional.base import ToldModule
-from gan_modules.engine.checks import check_labels, check_not_negative
+from gan_modules.engine.batch_checks import check_labels
+from gan_modules.engine.checks import check_not_negative
 from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.networks.checks import require_choice

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from gan_modules.engine import checks
+from gan_modules.engine import batch_checks, checks
 from gan_modules.engine.generator_game import GeneratorGame
 from gan_modules.engine.sampling import evaluating
 from gan_modules.latents import truncated_normal
@@ -80,9 +80,9 @@ class LatentGame(GeneratorGame):
 
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:
         """Range and shape of the first real batch against G's output, and its labels."""
-        checks.check_labels(self, batch, self.num_classes)
+        batch_checks.check_labels(self, batch, self.num_classes)
         own = torch.Generator().manual_seed(0)
-        checks.check_images(self, batch, self.sample(2, generator=own))
+        batch_checks.check_images(self, batch, self.sample(2, generator=own))
 
     # -- sampling: what callbacks and commands use -------------------------------------------------
 

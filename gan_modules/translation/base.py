@@ -6,7 +6,7 @@ take what they need of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from gan_modules.corruptions import Corruption
-from gan_modules.engine import checks
+from gan_modules.engine import batch_checks, checks
 from gan_modules.engine.generator_game import GeneratorGame
 from gan_modules.engine.hyperparameters import keep_plain_hyperparameters
 from gan_modules.engine.player import Player, hold_then_decay
@@ -23,9 +23,7 @@ from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.image_pool import ImagePool, ImagePools
 from gan_modules.objectives import Objective
 from gan_modules.regularizers import Regularizer
-
-#: A network's scores: one map, or one of each scale.
-Scores = Tensor | Sequence[Tensor]
+from gan_modules.scales import Scores, of_scales, summed
 
 
 class TranslationModule(GeneratorGame):
@@ -115,6 +113,8 @@ class TranslationModule(GeneratorGame):
             )
         self.pools = ImagePools({d: ImagePool(pool_size, f"fakes {d}") for d in discriminators})
         self._pools_of_ranks: list[dict[str, Any]] = []
+        #: (C, H, W) of the images of each domain, known from the first batch on.
+        self.image_shapes: dict[str, tuple[int, ...]] = {}
 
     def optimizer(self, parameters: list[nn.Parameter], lr: float) -> Optimizer:
         """Adam, with the weight decay."""
@@ -217,9 +217,10 @@ class TranslationModule(GeneratorGame):
 
     def fooling(self, fake_scores: Scores, real_scores: Scores | None = None) -> Tensor:
         """The translators' objective, summed over scales."""
-        reals = [None] * len(of_scales(fake_scores)) if real_scores is None else real_scores
-        pairs = zip(of_scales(fake_scores), of_scales(reals), strict=True)
-        return _summed(self.objective.generator_loss(fake, real) for fake, real in pairs)
+        fakes = of_scales(fake_scores)
+        reals = [None] * len(fakes) if real_scores is None else of_scales(real_scores)
+        pairs = zip(fakes, reals, strict=True)
+        return summed(self.objective.generator_loss(fake, real) for fake, real in pairs)
 
     def telling(self, domain: str, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """A discriminator's terms: its objective, summed over scales, and its penalties."""
@@ -232,9 +233,9 @@ class TranslationModule(GeneratorGame):
         """A discriminator's objective, weighted and summed over scales; notes both means."""
         pairs = list(zip(of_scales(real_scores), of_scales(fake_scores), strict=True))
         for name, index in (("real_score", 0), ("fake_score", 1)):
-            mean = _summed(pair[index].mean() for pair in pairs) / len(pairs)
+            mean = summed(pair[index].mean() for pair in pairs) / len(pairs)
             self.note(f"discriminator/{name}_{domain}", mean)
-        loss = _summed(self.objective.discriminator_loss(*pair) for pair in pairs)
+        loss = summed(self.objective.discriminator_loss(*pair) for pair in pairs)
         return {f"adversarial_{domain}": self.discriminator_weight * loss}
 
     def penalties(self, domain: str, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
@@ -249,7 +250,7 @@ class TranslationModule(GeneratorGame):
 
     def summed_score(self, domain: str) -> Callable[[Tensor], Tensor]:
         """Images to one score each, for penalties: the sum of their map, or of all maps."""
-        return lambda images: _summed(
+        return lambda images: summed(
             part.reshape(len(part), -1).sum(1) for part in of_scales(self.score(domain, images))
         )
 
@@ -263,14 +264,16 @@ class TranslationModule(GeneratorGame):
     # -- state: each rank has pools of its own -----------------------------------------------------
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the pools of all ranks."""
+        """Add the pools of all ranks, and the shapes."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["image_pools"] = self.pools.of_all_ranks()
+        checkpoint["image_shapes"] = self.image_shapes
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the pools until it is known which rank this is."""
         super().on_load_checkpoint(checkpoint)
         self._pools_of_ranks = checkpoint["image_pools"]
+        self.image_shapes = checkpoint["image_shapes"]
 
     def on_train_start(self) -> None:
         """Give this rank its pools back."""
@@ -308,31 +311,9 @@ class TranslationModule(GeneratorGame):
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:
         """Keys, range and shapes of the first real batch, against what the translators make."""
         for domain in self.domains:
-            checks.check_domain(self, batch, domain)
+            batch_checks.check_domain(self, batch, domain)
         for source, target in self.directions:
             with torch.random.fork_rng(devices=[]):
                 made = self.translate(batch[source][:1], source, target)
-            checks.check_translation(self, batch[source], batch[target], made, source, target)
-
-
-def check_identity(owner: nn.Module, batch: Mapping[str, Tensor], identity_weight: float) -> None:
-    """An image can stay as it is only where both domains have equally many channels.
-
-    Raises:
-        ValueError: otherwise, unless the weight is 0.
-    """
-    a, b = batch["a"].shape[1], batch["b"].shape[1]
-    if identity_weight and a != b:
-        raise ValueError(
-            f"{type(owner).__name__}: identity_weight must be 0 where the domains differ in "
-            f"channels, got {identity_weight} for {a} and {b}; set identity_weight: 0"
-        )
-
-
-def of_scales(scores: Any) -> list[Any]:
-    """The parts of a multi-scale discriminator's output; of another's, the one that there is."""
-    return list(scores) if isinstance(scores, (list, tuple)) else [scores]
-
-
-def _summed(terms: Any) -> Tensor:
-    return torch.stack(list(terms)).sum(0)
+            batch_checks.check_translation(self, batch[source], batch[target], made, source, target)
+        self.image_shapes = {domain: tuple(batch[domain].shape[1:]) for domain in self.domains}

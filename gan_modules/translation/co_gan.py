@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from gan_modules.base import AdversarialModule
-from gan_modules.engine import checks
+from gan_modules.engine import batch_checks, checks
 from gan_modules.engine.sampling import evaluating
 from gan_modules.objectives import NonSaturating, Objective
 
@@ -100,8 +100,8 @@ class CoGAN(AdversarialModule):
                 "domains: 2 in both networks"
             )
         for domain, image in zip(_DOMAINS, made, strict=True):
-            checks.check_domain(self, batch, domain)
-            checks.check_images(self, {"image": batch[domain]}, image)
+            batch_checks.check_domain(self, batch, domain)
+            batch_checks.check_images(self, {"image": batch[domain]}, image)
 
 
 def in_turn(images: list[Tensor]) -> Tensor:

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_modules.engine import checks
+from gan_modules.engine import batch_checks, checks
 from gan_modules.engine.player import Player
 from gan_modules.objectives import LeastSquares, Objective
 from gan_modules.patch_nce import PatchProjector, draw_places, patch_nce
-from gan_modules.translation.base import TranslationModule, check_identity
+from gan_modules.translation.base import TranslationModule
 
 
 class CUT(TranslationModule):
@@ -132,7 +132,7 @@ class CUT(TranslationModule):
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:
         """As the base, and that images of domain b can be translated."""
         super().check_batch(batch)
-        check_identity(self, batch, self.identity_weight)
+        batch_checks.check_identity(self, batch, self.identity_weight)
 
     def _channels(self, generator: nn.Module) -> list[int]:
         known = getattr(generator, "encoder_channels", None)

@@ -13,12 +13,12 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_modules.engine import checks
+from gan_modules.engine import batch_checks, checks
 from gan_modules.engine.player import Player
 from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.guessing import guess_loss
 from gan_modules.objectives import LeastSquares, Objective
-from gan_modules.translation.base import TranslationModule, check_identity
+from gan_modules.translation.base import TranslationModule
 
 
 class CycleGAN(TranslationModule):
@@ -139,4 +139,4 @@ class CycleGAN(TranslationModule):
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:
         """As the base, and that an identity can be asked for."""
         super().check_batch(batch)
-        check_identity(self, batch, self.identity_weight)
+        batch_checks.check_identity(self, batch, self.identity_weight)

@@ -15,11 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_modules.engine import checks
+from gan_modules.engine import batch_checks, checks
 from gan_modules.engine.player import Player
 from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.objectives import NonSaturating, Objective
-from gan_modules.translation.base import Scores, TranslationModule
+from gan_modules.scales import Scores
+from gan_modules.translation.base import TranslationModule
 
 
 class Pix2Pix(TranslationModule):
@@ -111,7 +112,7 @@ class Pix2Pix(TranslationModule):
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:
         """As the base, and that it holds pairs."""
         super().check_batch(batch)
-        checks.refuse_unpaired(self, batch)
+        batch_checks.refuse_unpaired(self, batch)
 
     @torch.no_grad()
     def translate(self, images: Tensor, source: str = "a", target: str = "b") -> Tensor:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_modules.engine import checks
+from gan_modules.engine import batch_checks, checks
 from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.objectives import LeastSquares, Objective
 from gan_modules.translation.base import TranslationModule
@@ -100,7 +100,7 @@ class Pix2PixHD(TranslationModule):
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:
         """As the base, and that it holds pairs."""
         super().check_batch(batch)
-        checks.refuse_unpaired(self, batch)
+        batch_checks.refuse_unpaired(self, batch)
 
     def layers(self, images: Tensor, output: Tensor) -> list[list[Tensor]]:
         """The maps of all layers, for each scale, of an output beside its input."""

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_modules.attributes import Labels, attribute_loss, check_attributes, check_names
-from gan_modules.engine import checks
+from gan_modules.engine import batch_checks, checks
 from gan_modules.engine.permutation import permuted_rows
 from gan_modules.engine.player import Player
 from gan_modules.engine.sampling import evaluating
@@ -144,7 +144,8 @@ class StarGAN(TranslationModule):
 
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:
         """Images, and as many attributes as there are names."""
-        checks.check_domain(self, batch, "image")
+        batch_checks.check_domain(self, batch, "image")
         check_attributes(self, batch, len(self.domains))
         image, way = batch["image"][:1], self.directions[0]
-        checks.check_translation(self, image, image, self.translate(image, *way), *way)
+        batch_checks.check_translation(self, image, image, self.translate(image, *way), *way)
+        self.image_shapes = dict.fromkeys(self.domains, tuple(image.shape[1:]))

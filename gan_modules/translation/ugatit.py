@@ -20,7 +20,8 @@ from gan_modules.engine.sampling import evaluating
 from gan_modules.networks.adalin import clip_rho
 from gan_modules.networks.ugatit import UGATITDiscriminator, UGATITGenerator
 from gan_modules.objectives import LeastSquares, Objective, cross_entropy
-from gan_modules.translation.base import Scores, TranslationModule
+from gan_modules.scales import Scores
+from gan_modules.translation.base import TranslationModule
 
 
 class UGATIT(TranslationModule):

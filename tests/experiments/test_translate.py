@@ -92,6 +92,24 @@ def test_files_keep_their_size_name_and_alpha(
         assert np.array_equal(np.asarray(before)[..., 3], np.asarray(after)[..., 3])
 
 
+def test_the_folders_of_the_training_may_be_gone(
+    server: CommandServer, run: RunFolder, tmp_path: Path
+) -> None:
+    photo(1, (50, 37)).save(tmp_path / "mine.png")
+    folders = [run.path.parent / name for name in ("A", "B")]
+    for folder in folders:
+        folder.rename(folder.with_suffix(".away"))
+    out = tmp_path / "out"
+    code, output = server.run(
+        "translate", run.path, tmp_path / "mine.png", "--to", "b", "--out", out
+    )
+    for folder in folders:
+        folder.with_suffix(".away").rename(folder)
+    assert code == 0, output
+    with Image.open(out / "mine.png") as image:
+        assert image.size == (50, 37)
+
+
 def test_translated_again_below_the_run_leaves_no_image_of_before(
     server: CommandServer, run: RunFolder, tmp_path: Path
 ) -> None:
