@@ -1,4 +1,4 @@
-"""``ganagerie probe``: does a translation hide its input, and does it use it?"""
+"""``ganagerie probe``: does a translation hide its input, use it, and tell its domain in codes?"""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from callbacks.input_use import InputUseProbe
 from callbacks.memorization_picture import to_png
 from callbacks.probe_images import ProbeImages, directions_of
 from callbacks.run_folder import RunFolder
+from callbacks.run_lines import storable
 from callbacks.steganography import SteganographyProbe
 from callbacks.translation_probe import TranslationProbe
 from experiments.arguments import count, run_parser
 from experiments.errors import CommandError
 from experiments.opening import OpenedRun, open_run, writing_to
+from experiments.probe_codes import look_at_codes
 
 
 def main(argv: Sequence[str]) -> int:
@@ -50,9 +52,18 @@ def main(argv: Sequence[str]) -> int:
         )
     target = opened.run if options.out is None else RunFolder(options.out)
     found = [row for probe in probes if (row := look(opened, probe, target, options.json))]
+    codes = look_at_codes(opened, options.samples, options.seed)
     if options.json:
         shared = {"run": str(opened.run.path), "checkpoint": opened.entry["path"]}
-        print(json.dumps({**shared, **{row["kind"]: row for row in found}}, allow_nan=False))
+        rows = {row["kind"]: row for row in found}
+        if codes is not None:
+            rows["codes"] = storable(codes._asdict())
+        print(json.dumps({**shared, **rows}, allow_nan=False))
+    elif codes is not None:
+        print(
+            f"codes: a linear classifier names the domain of {100 * codes.accuracy:.0f} % of "
+            f"{codes.held_out} (by chance {100 * codes.chance:.0f} %)"
+        )
     if len(found) < len(probes):
         print("note: nothing can be hidden where there is no way back", file=sys.stderr)
     return 0
