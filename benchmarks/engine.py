@@ -243,7 +243,22 @@ def compared(alternation: Alternation, options: argparse.Namespace) -> dict[str,
     }
 
 
-def peak_mib(name: str, side: str, options: argparse.Namespace) -> float:
+def peaks(chosen: Sequence[str], options: argparse.Namespace) -> dict[str, float]:
+    """Peak memory of both sides in MiB, each in a process of its own, and their ratio.
+
+    Args:
+        chosen: words that say what is trained: ``--case`` or ``--variant``.
+        options: device, precision and batch.
+    """
+    raw, ours = (peak_mib(chosen, side, options) for side in ("raw", "ours"))
+    return {
+        "memory_ratio": round(ours / raw, 4),
+        "raw_peak_mib": round(raw),
+        "ours_peak_mib": round(ours),
+    }
+
+
+def peak_mib(chosen: Sequence[str], side: str, options: argparse.Namespace) -> float:
     """Peak memory of one side, in a process of its own."""
     words = [
         sys.executable,
@@ -251,8 +266,7 @@ def peak_mib(name: str, side: str, options: argparse.Namespace) -> float:
         "benchmarks.engine",
         "--peak-of",
         side,
-        "--case",
-        name,
+        *chosen,
         "--device",
         options.device,
         "--batch",
@@ -265,11 +279,15 @@ def peak_mib(name: str, side: str, options: argparse.Namespace) -> float:
 
 def measure_peak(options: argparse.Namespace) -> float:
     """What a process that only trains reaches, in MiB."""
-    case = CASES[options.case[0]]
-    if options.peak_of == "raw":
+    if options.variant:
+        from benchmarks.engine_variants import play
+
+        play(options, 6)
+    elif options.peak_of == "raw":
+        case = CASES[options.case[0]]
         raw_loop(case, options.batch, options.device, options.bf16)(6)
     else:
-        framework(case, options, 6, [])
+        framework(CASES[options.case[0]], options, 6, [])
     if options.device == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
     # Not ru_maxrss: a child process begins with its parent's.
@@ -310,6 +328,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=8)
     parser.add_argument("--bf16", action="store_true", help="bf16 autocast in both")
     parser.add_argument("--compile", choices=("off", "G", "GD"), default="off")
+    parser.add_argument("--memory", action="store_true", help="the peaks of variants as well")
     parser.add_argument("--peak-of", choices=("raw", "ours"), help=argparse.SUPPRESS)
     options = parse(parser)
     warnings.simplefilter("ignore")
@@ -332,11 +351,7 @@ def main() -> None:
         print(json.dumps({**results, "benchmark": "engine variants", **measure(options)}))
         return
     for name in options.case:
-        row = time_case(name, options)
-        peaks = {side: peak_mib(name, side, options) for side in ("raw", "ours")}
-        row["memory_ratio"] = round(peaks["ours"] / peaks["raw"], 4)
-        row["raw_peak_mib"], row["ours_peak_mib"] = (round(peaks[k]) for k in ("raw", "ours"))
-        results[name] = row
+        results[name] = row = time_case(name, options) | peaks(["--case", name], options)
         print(f"{name}: {row}", file=sys.stderr)
     print(json.dumps(results))
 

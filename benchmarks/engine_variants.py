@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 import gan_modules
-from benchmarks.engine import Alternation, clock_of, compared, under_lightning
+from benchmarks.engine import Alternation, clock_of, compared, peaks, under_lightning
 from experiments.cli import GanCLI
 from gan_modules.engine.game import Game
 
@@ -119,5 +119,24 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         rounds = options.rounds * (options.repetitions + 1)
         under_lightning(module, on_device, options, rounds, [alternation])
         rows[row.name] = compared(alternation, options)
+        if options.memory:
+            settings = ["--set", *options.set] if options.set else []
+            rows[row.name] |= peaks(["--variant", row.name, *settings], options)
         print(f"{row.name}: {rows[row.name]}", file=sys.stderr)
     return rows
+
+
+def play(options: argparse.Namespace, rounds: int) -> None:
+    """Some rounds of one side of one variant, for a process whose memory is measured.
+
+    Both have loaded the library of the dashboard, some 20 MiB: to use one is the user's choice.
+    """
+    import wandb  # noqa: F401
+
+    row = next(row for row in gan_modules.CATALOGUE if row.name == options.variant[0])
+    module, batches = built(row, options.set)
+    if options.peak_of == "raw":
+        bare_loop(module, batches, options.device, options.bf16)(rounds)
+        return
+    on_device = [{n: v.to(options.device) for n, v in b.items()} for b in batches]
+    under_lightning(module, on_device, options, rounds, [])

@@ -125,6 +125,16 @@ class PuppetFaces(DataModule):
         both = f"{faces.content}{self._landmarks.content}".encode()
         return replace(faces, content=content_hash(np.frombuffer(both, np.uint8)))
 
+    def preview(self, count: int = 2) -> TalkingHeads:  # type: ignore[override]
+        """Return frames of as many persons as may be: the frames of one lie beside each other.
+
+        Args:
+            count: how many; no more than there are.
+        """
+        part = self._training_set()
+        count = min(count, len(part))
+        return part.__getitems__([(i * len(part) // count, 0) for i in range(count)])
+
     def shown(self, split: Literal["train", "held_out"], index: int) -> tuple[Person, Pose]:
         """Return who a frame of :meth:`reference` shows, and how; ``index`` of a batch names it."""
         row = int(self.reference(split).rows[index])

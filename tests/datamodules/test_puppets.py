@@ -68,14 +68,21 @@ def test_every_other_frame_supports_equally_often(puppets: PuppetFaces) -> None:
 
 def test_landmarks_are_those_of_their_frame(puppets: PuppetFaces) -> None:
     batch = puppets.preview(4)
-    for row in range(4):
-        person, pose = puppets.shown("train", row)
+    for row, index in enumerate(batch["index"].tolist()):
+        person, pose = puppets.shown("train", index)
         assert torch.equal(batch["target"][row], images(render(person, pose, 64))[0])
         drawn = images(render_landmarks(person, pose, 64))[0]
         assert torch.equal(batch["target_landmarks"][row], drawn)
-        assert torch.equal(from_uint8(puppets.landmarks("train", row)), drawn)
+        assert torch.equal(from_uint8(puppets.landmarks("train", index)), drawn)
     assert batch["support_landmarks"].shape == batch["support"].shape == (4, 4, 3, 64, 64)
     assert not torch.equal(batch["support_landmarks"], batch["support"])
+
+
+def test_preview_shows_as_many_persons_as_there_are_rows(puppets: PuppetFaces) -> None:
+    assert len(set(puppets.preview(8)["video"].tolist())) == 8
+    assert len(puppets.preview(36)["video"].unique()) == 36
+    everything = puppets.preview(1000)["index"]
+    assert torch.equal(everything, torch.arange(36 * 8))
 
 
 def test_persons_who_are_held_out_are_never_trained_on(puppets: PuppetFaces) -> None:

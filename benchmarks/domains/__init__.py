@@ -1,0 +1,1 @@
+"""What conditions and translations learn, measured against what is known of the data."""

@@ -1,0 +1,114 @@
+"""What conditions and translations learn: each variant's YAML on data whose answers are known.
+
+``python -m benchmarks.domains --task pairs unpaired depth tones text sound video heads --seeds 3``
+trains the jobs of ``jobs.py`` (a finished run is not trained again, a stopped one goes on),
+measures each last checkpoint on held-out data beside baselines that need no training, writes a
+picture of seed 0 for each task into ``--out``, and prints a Markdown table of means and standard
+deviations over seeds for each, then one JSON object. Runs share the machine, two at a time, one
+thread each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from benchmarks.domains.task import Measures, Task
+from benchmarks.domains.tasks import TASKS
+from benchmarks.domains.training import trained
+from callbacks.durable import write_atomically
+from callbacks.memorization_picture import to_png
+from callbacks.run_folder import RunFolder
+from experiments.opening import OpenedRun, open_run
+
+
+def one(task: Task, number: int, seed: int, out: Path) -> Measures:
+    """Train a job for one seed, and measure it."""
+    torch.set_num_threads(1)
+    run = trained(task.jobs[number], seed, out)
+    found = task.measure(last_of(run))
+    minutes = run.read_metrics()[-1]["wall_s"] / 60
+    print(f"{run.path.name}: {minutes:.1f} min, {found}", file=sys.stderr, flush=True)
+    return found
+
+
+def last_of(run: RunFolder) -> OpenedRun:
+    """A run at its last checkpoint."""
+    return open_run(str(run.path), "last", "cpu")
+
+
+def summary(rows: Sequence[Measures]) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of every measure over the seeds."""
+    return {
+        name: (
+            statistics.mean(row[name] for row in rows),
+            statistics.stdev(row[name] for row in rows) if len(rows) > 1 else 0.0,
+        )
+        for name in rows[0]
+    }
+
+
+def table(
+    baselines: Mapping[str, Measures], jobs: Mapping[str, Mapping[str, tuple[float, float]]]
+) -> str:
+    """Markdown: a row for each baseline and each job, a column for each measure."""
+    names = list(dict.fromkeys(n for row in (*jobs.values(), *baselines.values()) for n in row))
+    lines = [f"| | {' | '.join(names)} |", "|" + "---|" * (len(names) + 1)]
+    for label, found in baselines.items():
+        cells = [f"{found[name]:.3g}" if name in found else "" for name in names]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    for label, means in jobs.items():
+        cells = [f"{means[n][0]:.3g} ± {means[n][1]:.2g}" if n in means else "" for n in names]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    names = [task.name for task in TASKS]
+    parser.add_argument("--task", nargs="+", choices=names, default=names)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("runs/domains"))
+    options = parser.parse_args()
+    out = options.out.absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    tasks = [task for task in TASKS if task.name in options.task]
+    results: dict[str, object] = {}
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
+        waiting = {
+            task.name: {
+                job.name: [pool.submit(one, task, i, s, out) for s in range(options.seeds)]
+                for i, job in enumerate(task.jobs)
+            }
+            for task in tasks
+        }
+        for task in tasks:
+            means = {
+                name: summary([job.result() for job in of_seeds])
+                for name, of_seeds in waiting[task.name].items()
+            }
+            runs = {job.name: last_of(RunFolder(out / f"{job.name}-seed0")) for job in task.jobs}
+            baselines = task.baselines(runs[task.jobs[0].name].data())
+            figures = {task.name: task.picture(runs)}
+            if task.more_pictures is not None:
+                figures |= task.more_pictures(runs)
+            print(f"\n{task.question}\n\n{table(baselines, means)}\n", flush=True)
+            for name, figure in figures.items():
+                write_atomically(out / f"{name}.png", to_png(figure))
+                print(out / f"{name}.png", flush=True)
+            results[task.name] = {"baselines": baselines, "trained": means}
+    print(json.dumps({"benchmark": "domains", "seeds": options.seeds, "results": results}))
+
+
+if __name__ == "__main__":
+    main()
