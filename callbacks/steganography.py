@@ -69,6 +69,12 @@ class SteganographyProbe(TranslationProbe):
     def draw(
         self, module: Any, findings: Mapping[Direction, Steganography], images: ProbeImages
     ) -> Figure:
+        """See :meth:`panels`."""
+        return draw_panels(self.panels(module, findings, images))
+
+    def panels(
+        self, module: Any, findings: Mapping[Direction, Steganography], images: ProbeImages
+    ) -> list[Panel]:
         """Input, translation, its fine part amplified, the way back without and with the noise."""
         panels = []
         for (source, target), finding in findings.items():
@@ -92,4 +98,4 @@ class SteganographyProbe(TranslationProbe):
             levels = [name for name in finding.errors if name.startswith("noise_")]
             curve = [(float(name[6:]), finding.errors[name]) for name in levels]
             panels.append(Panel(title, rows, [(0.0, finding.errors["none"]), *curve], finding.swap))
-        return draw_panels(panels)
+        return panels
