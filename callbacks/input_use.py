@@ -46,7 +46,8 @@ class InputUseProbe(TranslationProbe):
         forward = seeded(module, source, target, self.seed)
         again = seeded(module, source, target, self.seed, draw=1)
         inputs = images.of(source)
-        return on_rank_zero(lambda: input_use(inputs, forward, again, seed=self.seed))
+        judge = getattr(module, "pair_scores", None)
+        return on_rank_zero(lambda: input_use(inputs, forward, again, judge, seed=self.seed))
 
     def headline(self, finding: InputUse) -> str:
         """See :class:`TranslationProbe`."""

@@ -16,6 +16,11 @@ def of_scales(scores: Scores) -> list[Tensor]:
     return [scores] if isinstance(scores, Tensor) else list(scores)
 
 
+def mean_scores(scores: Scores) -> Tensor:
+    """One score ``(N,)`` for each image: the mean of its map, and over scales."""
+    return torch.stack([part.flatten(1).mean(1) for part in of_scales(scores)]).mean(0)
+
+
 def summed(terms: Iterable[Tensor]) -> Tensor:
     """Add tensors of one shape."""
     return torch.stack(list(terms)).sum(0)

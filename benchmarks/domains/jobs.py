@@ -77,16 +77,16 @@ _GREY_JUDGE = {
 def _erasing(sheets: str, corruption: dict[str, Any] | None = None) -> dict[str, Any]:
     """CycleGAN from digits to sheets; the way back has little weight: sheets shall become clean."""
     return {
-        "trainer.max_steps": 5000,
+        "trainer.max_steps": 3000,
         "model.init_args": {
             "generator_ab": _GREY_TRANSLATOR,
             "generator_ba": _GREY_TRANSLATOR,
             "discriminator_a": _GREY_JUDGE,
             "discriminator_b": _GREY_JUDGE,
             "identity_weight": 0.0,
-            "cycle_weight": 0.5,
+            "cycle_weight": 0.2,
             "discriminator_lr": 4.0e-4,
-            "lr_decay": [2500, 5000],
+            "lr_decay": [1500, 3000],
             "corruption": corruption,
         },
         "data": {
@@ -116,7 +116,14 @@ DEPTHS = tuple(
     )
     for blocks in (0, 1, 2, 4, 9)
 )
-TONES = (Job("stargan", "translation/star_gan.yaml", _decayed(2000)),)
+_SMALL_TONES = {
+    "data.init_args.size": 32,
+    "model.init_args.discriminator.init_args.size": 32,
+    "model.init_args.discriminator.init_args.layers": 4,
+}
+TONES = (
+    Job("stargan", "translation/star_gan.yaml", _decayed(3000, cycle_weight=20.0) | _SMALL_TONES),
+)
 TEXT = (
     Job("gan-cls", "conditional/gan_cls.yaml", {"trainer.max_steps": 1500}),
     Job(
@@ -145,15 +152,11 @@ SOUND = (
     Job("tones-and-shapes", "conditional/sound_to_image.yaml", {"trainer.max_steps": 1500}),
 )
 VIDEO = (
-    Job("adversarial", "conditional/video_prediction.yaml", {"trainer.max_steps": 4000}),
+    Job("adversarial", "conditional/video_prediction.yaml", _decayed(4000)),
     Job(
         "l2-only",
         "conditional/video_prediction.yaml",
-        {
-            "trainer.max_steps": 4000,
-            "model.init_args.adversarial_weight": 0.0,
-            "model.init_args.gradient_weight": 0.0,
-        },
+        _decayed(4000, adversarial_weight=0.0, gradient_weight=0.0),
     ),
 )
 HEADS = (Job("talking-head", "conditional/talking_head.yaml", {"trainer.max_steps": 1500}),)

@@ -48,6 +48,14 @@ class Moment:
     true: Tensor
     forks: Forks
 
+    def moving(self) -> Tensor:
+        """Pixels that change, or would have on the other branch: bool ``(N, 1, S, S)``.
+
+        Without the other branch, half an agent there would cost nothing.
+        """
+        last = self.given[:, -1]
+        return (self.true != last) | (self.answers()["mean of both branches"] != last)
+
     def answers(self) -> dict[str, Tensor]:
         """What needs no training, by name: frames ``(N, 1, S, S)``."""
         mean = self.true.clone()
@@ -108,13 +116,11 @@ def judged(made: list[Tensor], moments: list[Moment]) -> Measures:
     frames, true = torch.cat(made), torch.cat([moment.true for moment in moments])
     if torch.equal(frames, true):
         return found
-    last = torch.cat([moment.given[:, -1] for moment in moments])
-    # The agent leaves one place and is at another, so this many pixels move in every frame.
-    moves = last != true
-    on_them = [part[moves].reshape(len(true), 1, 1, -1) for part in (frames, true)]
+    moving = torch.cat([moment.moving() for moment in moments])
+    on_them = [part[moving].reshape(1, 1, 1, -1) for part in (frames, true)]
     return {
         **found,
-        "PSNR of what moves (dB)": _of_the_mean(psnr(*on_them)),
+        "PSNR of what moves (dB)": float(psnr(*on_them)),
         "sharpness difference (dB)": _of_the_mean(sharpness_difference(frames, true)),
     }
 

@@ -20,6 +20,7 @@ from callbacks.metrics.dependence import distance_correlation, retrieval
 from callbacks.metrics.diversity import mean_distance, squared_distances
 
 Way = Callable[[Tensor], Tensor]
+Judge = Callable[[Tensor, Tensor], Tensor | None]
 Verdict = Literal[
     "aligned", "mirrored", "negated", "dependent", "ignoring", "constant", "undecided"
 ]
@@ -52,6 +53,9 @@ class InputUse:
             commutes with it.
         noise_share: variance over noise, as a share of the variance over everything: 0 where noise
             is ignored or there is none, 1 where the input is.
+        shuffle_gap: how much higher the discriminator scores outputs beside their own inputs than
+            beside others, in raw scores: 0 where it does not look at the input; None where it is
+            not shown any.
         samples: number of inputs N.
     """
 
@@ -65,6 +69,7 @@ class InputUse:
     chance: float
     equivariance: Mapping[str, float]
     noise_share: float
+    shuffle_gap: float | None
     samples: int
 
     @property
@@ -106,6 +111,8 @@ class InputUse:
         own = ("spread", "dependence", "p", "information", "top1", "chance", "noise_share")
         shown = {name: float(getattr(self, name)) for name in own}
         shown |= {f"fit_{name}": self.fits[name] for name in MOVES if name in self.fits}
+        if self.shuffle_gap is not None:
+            shown["shuffle_gap"] = self.shuffle_gap
         return {"uses_input": float(self.verdict not in ("ignoring", "constant")), **shown}
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,6 +125,7 @@ def input_use(
     inputs: Tensor,
     forward: Way,
     again: Way | None = None,
+    judge: Judge | None = None,
     feature: Way | None = None,
     permutations: int = 200,
     seed: int = 0,
@@ -128,6 +136,7 @@ def input_use(
         inputs: ``(N, C, H, W)`` in [-1, 1], N at least 16.
         forward: the translation, the same result at every call.
         again: the same with other noise inside; None where there is none.
+        judge: a conditional discriminator: inputs and outputs to raw scores ``(N,)``, or None.
         feature: images to ``(N, d)``, comparable between the domains; None: the mean grey of 16 x
             16 squares.
         permutations: of the test of dependence.
@@ -160,6 +169,7 @@ def input_use(
         signed=signed,
         chance=chance,
         equivariance={name: _unlike(name, inputs, outputs, forward) for name in ("hflip", "vflip")},
+        shuffle_gap=None if judge is None else _shuffle_gap(judge, inputs, outputs),
         noise_share=0.0 if again is None else _noise_share(outputs, _in_chunks(again, inputs)),
         samples=len(inputs),
     )
@@ -174,6 +184,22 @@ def grey_grid(images: Tensor) -> Tensor:
 
 def _in_chunks(way: Way, images: Tensor) -> Tensor:
     return torch.cat([way(part) for part in images.split(_CHUNK)])
+
+
+def _shuffle_gap(judge: Judge, inputs: Tensor, outputs: Tensor) -> float | None:
+    """Images of one class often follow each other: the other input is half of all away."""
+    gaps = []
+    parts = zip(*(x.split(_CHUNK) for x in (inputs, _others(inputs), outputs)), strict=True)
+    for own, other, made in parts:
+        right, wrong = judge(own, made), judge(other, made)
+        if right is None or wrong is None:
+            return None
+        gaps.append(right.double() - wrong.double())
+    return float(torch.cat(gaps).mean())
+
+
+def _others(images: Tensor) -> Tensor:
+    return images.roll(len(images) // 2, 0)
 
 
 def _unlike(name: str, inputs: Tensor, outputs: Tensor, forward: Way) -> float:

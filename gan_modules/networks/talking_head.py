@@ -31,14 +31,18 @@ class HeadEncoder(nn.Module):
         size: height and width of the frames in pixels: 32, 64 or 128.
         channels: of a frame, and of a picture of landmarks.
         width: maps after the first block; each further one doubles them, up to 8 times.
+        slope: of the last ReLU below 0.
 
     Raises:
         ValueError: for another size, or a count that is not positive.
     """
 
-    def __init__(self, size: int = 64, channels: int = 3, width: int = 32) -> None:
+    def __init__(
+        self, size: int = 64, channels: int = 3, width: int = 32, slope: float = 0.0
+    ) -> None:
         super().__init__()
         name = type(self).__name__
+        self.slope = slope
         require_choice(name, "size", size, _SIZES)
         require_positive(name, channels=channels, width=width)
         self.image_shape = (channels, size, size)
@@ -64,10 +68,10 @@ class HeadEncoder(nn.Module):
         found = [torch.cat([images, landmarks], 1)]
         for block in self.blocks:
             found.append(block(found[-1]))
-        return [*found[1:], F.relu(found[-1].sum((2, 3)))]
+        return [*found[1:], F.leaky_relu(found[-1].sum((2, 3)), self.slope)]
 
     def forward(self, images: Tensor, landmarks: Tensor) -> Tensor:
-        """Codes ``(N, code_dim)``, from 0 on; see :meth:`features`."""
+        """Codes ``(N, code_dim)``, from 0 on unless there is a slope; see :meth:`features`."""
         return self.features(images, landmarks)[-1]
 
 
@@ -163,7 +167,9 @@ class HeadDiscriminator(nn.Module):
     def __init__(self, num_videos: int, size: int = 64, channels: int = 3, width: int = 32) -> None:
         super().__init__()
         require_positive(type(self).__name__, num_videos=num_videos)
-        self.trunk = HeadEncoder(size, channels, width)
+        # With the paper's ReLU at its end V died within some hundred steps: all codes at 0, and no
+        # gradient for anybody ever after.
+        self.trunk = HeadEncoder(size, channels, width, slope=0.2)
         self.image_shape, self.code_dim = self.trunk.image_shape, self.trunk.code_dim
         self.num_videos = num_videos
         self.videos = nn.Embedding(num_videos, self.code_dim)

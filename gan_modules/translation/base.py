@@ -299,6 +299,10 @@ class TranslationModule(GeneratorGame):
         with evaluating(self.sampler()) as networks:
             return self.route(networks, images.to(self.device, self.float_dtype), source, target)
 
+    def pair_scores(self, images: Tensor, output: Tensor) -> Tensor | None:
+        """Raw scores ``(N,)`` of outputs beside inputs; None: no discriminator sees inputs."""
+        return None
+
     def require_direction(self, source: str, target: str) -> None:
         """Refuse a direction that is not learned."""
         if (source, target) not in self.directions:

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from gan_modules.engine import batch_checks, checks
 from gan_modules.engine.player import Player
+from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.objectives import NonSaturating, Objective
-from gan_modules.scales import Scores
+from gan_modules.scales import Scores, mean_scores
 from gan_modules.translation.base import TranslationModule
 
 
@@ -108,6 +109,14 @@ class Pix2Pix(TranslationModule):
     def beside(self, batch: Mapping[str, Tensor], output: Tensor) -> Tensor:
         """Input and output as one image, or the output alone."""
         return torch.cat([batch["a"], output], 1) if "cgan" in self.terms else output
+
+    @torch.no_grad()
+    def pair_scores(self, images: Tensor, output: Tensor) -> Tensor | None:
+        """Mean scores of outputs beside inputs; None unless ``terms`` have a cgan."""
+        if "cgan" not in self.terms:
+            return None
+        with evaluating(self.discriminator):
+            return mean_scores(self.judged({"a": images.to(output)}, output))
 
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:
         """As the base, and that it holds pairs."""

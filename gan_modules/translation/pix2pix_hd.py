@@ -16,8 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_modules.engine import batch_checks, checks
+from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.objectives import LeastSquares, Objective
+from gan_modules.scales import mean_scores
 from gan_modules.translation.base import TranslationModule
 
 #: Images to the maps of all layers, for each scale.
@@ -96,6 +98,12 @@ class Pix2PixHD(TranslationModule):
         made = torch.cat([batch["a"], batch["fake_b"].detach()], 1)
         shown = self.pools["b"](made, self.noise)
         return self.telling("b", torch.cat([batch["a"], batch["b"]], 1), shown)
+
+    @torch.no_grad()
+    def pair_scores(self, images: Tensor, output: Tensor) -> Tensor:
+        """Mean scores of outputs beside inputs, over all scales."""
+        with evaluating(self.discriminator):
+            return mean_scores([scale[-1] for scale in self.layers(images.to(output), output)])
 
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:
         """As the base, and that it holds pairs."""

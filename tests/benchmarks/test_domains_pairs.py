@@ -184,7 +184,8 @@ def test_curves_are_measures_over_blocks_in_their_order() -> None:
     axes = Figure().subplots()
     depth.curves(axes, {0: {"x": 0.9, "y": 5.0}, 9: {"x": 0.1, "y": 6.0}}, ["x"])
     (line,) = axes.get_lines()
-    assert line.get_xydata().tolist() == [[0.0, 0.9], [1.0, 0.1]] and line.get_label() == "x"
+    assert line.get_label() == "x"
+    assert torch.as_tensor(line.get_xydata()).tolist() == [[0.0, 0.9], [1.0, 0.1]]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "9"]
 
 

@@ -72,12 +72,16 @@ def test_mean_of_both_branches_is_undecided_and_the_nearer_answer(moments: list[
     assert found[COMMIT] == pytest.approx(0.5, abs=1e-6)
     assert found[AGENTS] == pytest.approx(1.0, abs=1e-6)
     assert found[DECIDED] == found[TAKEN] == 0.0
-    # Half of the moving pixels, off by half of an agent's light, at the share of forks.
-    share = sum(len(moment.forks.index) for moment in moments) / 180
-    error = share * ((255 - 70) / 127.5 / 2) ** 2 / 2
+    # Off by half of an agent's light on both branches: 18 of the 27 pixels that may change
+    # at a fork; elsewhere 18 pixels change.
+    forks = sum(len(moment.forks.index) for moment in moments)
+    error = 18 * forks * ((255 - 70) / 127.5 / 2) ** 2 / (18 * 180 + 9 * forks)
     assert found[PSNR] == pytest.approx(10 * log10(4 / error), rel=1e-5)
     assert found[PSNR] - wrong[PSNR] == pytest.approx(20 * log10(2), abs=1e-4)
     assert found[SHARP] > wrong[SHARP]
+    # Nothing is nearer on the average, brighter halves neither.
+    bright = judged(lambda m: torch.lerp(mean(m), torch.maximum(m.true, other(m)), 0.5), moments)
+    assert bright[AGENTS] == pytest.approx(1.5) and bright[PSNR] < found[PSNR]
 
 
 def test_nothing_on_either_branch_is_no_decision(moments: list[Moment]) -> None:

@@ -180,6 +180,22 @@ def test_what_cannot_be_judged_is_undecided(inputs: Tensor, forward: Way) -> Non
     assert found.to_dict()["verdict"] == "undecided"
 
 
+def test_the_shuffle_gap_tells_whether_the_discriminator_looks_at_the_input() -> None:
+    def looks(x: Tensor, y: Tensor) -> Tensor:
+        return -(x - y).abs().mean((1, 2, 3))
+
+    inputs = images(130)
+    found = input_use(inputs, lambda x: x, judge=looks)
+    # Its own input is 0 away from it, the one that is half of all images further is so far.
+    apart = float((inputs - inputs.roll(65, 0)).abs().mean())
+    assert found.shuffle_gap == pytest.approx(apart, rel=1e-5) and apart > 0.1
+    assert found.numbers()["shuffle_gap"] == found.shuffle_gap
+    assert input_use(images(32), lambda x: x, judge=lambda x, y: y[:, 0, 0, 0]).shuffle_gap == 0
+    for judge in (None, lambda x, y: None):
+        unseen = input_use(images(32), lambda x: x, judge=judge)
+        assert unseen.shuffle_gap is None and "shuffle_gap" not in unseen.numbers()
+
+
 def test_few_inputs_are_refused() -> None:
     with pytest.raises(ValueError, match="inputs must be at least 16, got 15; 256 are the default"):
         input_use(images(15), lambda x: x)

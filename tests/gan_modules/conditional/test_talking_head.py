@@ -204,6 +204,25 @@ def test_panels_are_the_person_landmarks_what_is_made_and_the_truth() -> None:
     assert torch.equal(panels["made"], module.animate(*(BATCH[key] for key in heads.TOLD)))
 
 
+def test_a_discriminator_whose_codes_are_all_negative_still_learns() -> None:
+    judge = HeadDiscriminator(CLASSES, SIZE, 1, WIDTH)
+    images = torch.rand(2, 1, SIZE, SIZE)
+
+    def darker(module: Any, inputs: Any, output: Tensor) -> Tensor:
+        return output - 100.0
+
+    judge.trunk.blocks[-1].register_forward_hook(darker)
+    assert bool((judge.trunk(images, images) < 0).all())
+    judge(images, images, torch.tensor([0, 1])).sum().backward()
+    assert judge.videos.weight.grad is not None and judge.videos.weight.grad.abs().sum() > 0
+    first = next(judge.trunk.parameters()).grad
+    assert first is not None and first.abs().sum() > 0
+    # An embedder's codes are not negative, whatever comes.
+    embedder = HeadEncoder(SIZE, 1, WIDTH)
+    embedder.blocks[-1].register_forward_hook(darker)
+    assert bool((embedder(images, images) == 0).all())
+
+
 @pytest.mark.parametrize(("size", "blocks", "dim"), [(32, 3, 16), (64, 4, 32), (128, 5, 32)])
 def test_codes_of_every_size_and_attention_at_16_px(size: int, blocks: int, dim: int) -> None:
     encoder = HeadEncoder(size, 1, WIDTH).eval()

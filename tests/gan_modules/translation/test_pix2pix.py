@@ -35,6 +35,24 @@ def test_undecided_scores_cost_log_two_and_the_error_its_weight() -> None:
     assert module.discriminator_losses(prepared)["adversarial_b"].item() == pytest.approx(0.693147)
 
 
+def test_pairs_are_scored_where_d_sees_the_input_and_in_eval_mode() -> None:
+    seen = []
+
+    def judge(pair: Tensor) -> Tensor:
+        seen.append(module.discriminator.training)
+        return (pair[:, :1] - 2 * pair[:, 1:]) + pair[:, :1, :1, :1]
+
+    module = module_of()
+    module.discriminator["b"] = Mapped(judge)
+    a, b = batch()["a"], batch()["b"]
+    found = module.pair_scores(a, b)
+    expected = (a - 2 * b).mean((1, 2, 3)) + a[:, 0, 0, 0]
+    assert found.shape == (4,) and torch.allclose(found, expected, atol=1e-6)
+    assert seen == [False] and module.discriminator.training
+    assert module_of(terms="gan").pair_scores(a, b) is None
+    assert module_of(terms="l1", discriminator=None).pair_scores(a, b) is None
+
+
 def test_g_wants_high_scores_and_d_low_ones_for_what_g_makes() -> None:
     high, low = module_of(score=3.0), module_of(score=-3.0)
     of_g = [m.generator_losses(m.prepare(batch()))["adversarial"].item() for m in (high, low)]

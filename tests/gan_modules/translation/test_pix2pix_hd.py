@@ -60,6 +60,14 @@ def test_scores_of_a_half_cost_a_quarter_for_each_scale() -> None:
     assert ahead.generator_losses(prepared)["adversarial"].item() == pytest.approx(1.0)
 
 
+def test_scores_of_pairs_are_means_over_the_scales() -> None:
+    module = module_of(lambda x: x, scores=(1.0, 4.0))
+    found = module.pair_scores(batch()["a"], batch()["b"])
+    assert torch.equal(found, torch.full((4,), 2.5))
+    (pair,) = module.discriminator["b"].given
+    assert torch.equal(pair, torch.cat([batch()["a"], batch()["b"]], 1))
+
+
 def test_both_see_the_input_beside_the_output() -> None:
     module = module_of(lambda x: x * 0 + 0.5)
     prepared = module.prepare(batch())
