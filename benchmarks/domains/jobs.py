@@ -121,14 +121,7 @@ DEPTHS = tuple(
     )
     for blocks in (0, 1, 2, 4, 9)
 )
-_SMALL_TONES = {
-    "data.init_args.size": 32,
-    "model.init_args.discriminator.init_args.size": 32,
-    "model.init_args.discriminator.init_args.layers": 4,
-}
-TONES = (
-    Job("stargan", "translation/star_gan.yaml", _decayed(3000, cycle_weight=20.0) | _SMALL_TONES),
-)
+TONES = (Job("stargan", "translation/star_gan.yaml", _decayed(2000)),)
 TEXT = (
     Job("gan-cls", "conditional/gan_cls.yaml", {"trainer.max_steps": 1500}),
     Job(
@@ -164,4 +157,4 @@ VIDEO = (
         _decayed(4000, adversarial_weight=0.0, gradient_weight=0.0),
     ),
 )
-HEADS = (Job("talking-head", "conditional/talking_head.yaml", {"trainer.max_steps": 1500}),)
+HEADS = (Job("talking-head", "conditional/talking_head.yaml", _decayed(1500)),)

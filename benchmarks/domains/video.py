@@ -114,15 +114,34 @@ def judged(made: list[Tensor], moments: list[Moment]) -> Measures:
         "it is the one taken": float((decided & (mass.argmax(1) == taken)).double().mean()),
     }
     frames, true = torch.cat(made), torch.cat([moment.true for moment in moments])
+    moving = torch.cat([moment.moving() for moment in moments])
+    found["contrast of edges that move"] = edges(frames, moving) / edges(true, moving)
     if torch.equal(frames, true):
         return found
-    moving = torch.cat([moment.moving() for moment in moments])
     on_them = [part[moving].reshape(1, 1, 1, -1) for part in (frames, true)]
     return {
         **found,
         "PSNR of what moves (dB)": float(psnr(*on_them)),
         "sharpness difference (dB)": _of_the_mean(sharpness_difference(frames, true)),
     }
+
+
+def edges(frames: Tensor, moving: Tensor) -> float:
+    """Root of the mean squared difference of neighbours, one of which moves.
+
+    An agent has twice the sum of squares of two halves of one, and the same sum of differences.
+
+    Args:
+        frames: ``(N, 1, S, S)``.
+        moving: bool, of the same shape.
+    """
+    squares = []
+    for axis in (2, 3):
+        either = moving.narrow(axis, 1, moving.shape[axis] - 1) | moving.narrow(
+            axis, 0, moving.shape[axis] - 1
+        )
+        squares.append(frames.diff(dim=axis)[either].double().square())
+    return float(torch.cat(squares).mean().sqrt())
 
 
 def _of_the_mean(decibels: Tensor) -> float:

@@ -13,11 +13,12 @@ from benchmarks.domains import video
 from benchmarks.domains.video import Moment
 from datamodules.maze import ForkingMaze
 
-COMMIT, AGENTS, DECIDED, TAKEN, PSNR, SHARP = (
+COMMIT, AGENTS, DECIDED, TAKEN, CONTRAST, PSNR, SHARP = (
     "commit ratio",
     "agents on both branches",
     "one agent on one branch",
     "it is the one taken",
+    "contrast of edges that move",
     "PSNR of what moves (dB)",
     "sharpness difference (dB)",
 )
@@ -60,11 +61,25 @@ def test_moments_are_all_frames_that_have_four_before_them(moments: list[Moment]
 def test_true_frames_decide_for_the_branch_that_is_taken(
     maze: ForkingMaze, moments: list[Moment]
 ) -> None:
-    truth = {COMMIT: 1.0, AGENTS: 1.0, DECIDED: 1.0, TAKEN: 1.0}
+    truth = {COMMIT: 1.0, AGENTS: 1.0, DECIDED: 1.0, TAKEN: 1.0, CONTRAST: 1.0}
     assert video.baselines(maze)["true next frame"] == pytest.approx(truth)
     wrong = judged(other, moments)
     assert wrong[COMMIT] == pytest.approx(1.0) and wrong[AGENTS] == pytest.approx(1.0)
     assert (wrong[DECIDED], wrong[TAKEN]) == (1.0, 0.0)
+
+
+def test_two_halves_of_an_agent_have_less_contrast_than_one() -> None:
+    one, halves, moving = torch.zeros(2, 1, 1, 20, 20), torch.zeros(2, 1, 1, 20, 20), []
+    for place in (3, 11):
+        halves[:, :, :, 5:8, place : place + 3] = 0.5
+        moving.append(halves[0] > 0)
+    one[:, :, :, 5:8, 3:6] = 1.0
+    found = video.edges(halves[0], moving[-1]) / video.edges(one[0], moving[-1])
+    assert found == pytest.approx(0.5**0.5)
+    # What does not move says nothing.
+    noisy = one[0].clone()
+    noisy[..., 15:, :] = 1.0
+    assert video.edges(noisy, moving[-1]) == video.edges(one[0], moving[-1])
 
 
 def test_mean_of_both_branches_is_undecided_and_the_nearer_answer(moments: list[Moment]) -> None:
