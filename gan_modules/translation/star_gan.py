@@ -30,9 +30,8 @@ class StarGAN(TranslationModule):
     """Section 3 of arXiv:1711.09020, with the Wasserstein game of section 4.
 
     ``L_D = D(G(x, c')) - D(x) + penalty + k CE(C(x), c)``; ``L_G = -D(G(x, c')) + k CE(C(G(x, c')),
-    c') + r |G(G(x, c'), c) - x|_1``. The wanted labels c' are those of the batch, permuted over all
-    ranks; D learns to name real images alone. Takes :class:`datamodules.batches.DomainImages`:
-    where ``attribute_mask`` is 0, G is told 0, and no loss counts the attribute.
+    c') + r |G(G(x, c'), c) - x|_1``; c' are the batch's labels, permuted over all ranks. Takes
+    :class:`datamodules.batches.DomainImages`: those masked by ``attribute_mask`` do not count.
 
     Args:
         generator: images ``(N, C, H, W)`` and labels ``(N, K)`` to images.
