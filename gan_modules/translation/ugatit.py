@@ -95,8 +95,7 @@ class UGATIT(TranslationModule):
         super().check_batch(batch)
         if (a := batch["a"].shape[1]) != (b := batch["b"].shape[1]):
             raise ValueError(
-                f"UGATIT: both domains must have equally many channels, got {a} and {b}; bring "
-                "them to one number, or take CycleGAN"
+                f"UGATIT: domains must have equally many channels, got {a} and {b}; take CycleGAN"
             )
 
     def prepare(self, batch: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
