@@ -12,36 +12,17 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-import torch
-
-from benchmarks.domains.task import Measures, Task
+from benchmarks.domains.measuring import last_of, one
+from benchmarks.domains.task import Measures
 from benchmarks.domains.tasks import TASKS
-from benchmarks.domains.training import trained
 from callbacks.durable import write_atomically
 from callbacks.memorization_picture import to_png
 from callbacks.run_folder import RunFolder
-from experiments.opening import OpenedRun, open_run
-
-
-def one(task: Task, number: int, seed: int, out: Path) -> Measures:
-    """Train a job for one seed, and measure it."""
-    torch.set_num_threads(1)
-    run = trained(task.jobs[number], seed, out)
-    found = task.measure(last_of(run))
-    minutes = run.read_metrics()[-1]["wall_s"] / 60
-    print(f"{run.path.name}: {minutes:.1f} min, {found}", file=sys.stderr, flush=True)
-    return found
-
-
-def last_of(run: RunFolder) -> OpenedRun:
-    """A run at its last checkpoint."""
-    return open_run(str(run.path), "last", "cpu")
 
 
 def summary(rows: Sequence[Measures]) -> dict[str, tuple[float, float]]:
@@ -86,7 +67,7 @@ def main() -> None:
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         waiting = {
             task.name: {
-                job.name: [pool.submit(one, task, i, s, out) for s in range(options.seeds)]
+                job.name: [pool.submit(one, task.name, i, s, out) for s in range(options.seeds)]
                 for i, job in enumerate(task.jobs)
             }
             for task in tasks
