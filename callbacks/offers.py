@@ -1,7 +1,8 @@
 """What can be asked of a module: callbacks and commands look here before they do.
 
 - ``draw_latents`` and ``decode``: images of latents;
-- ``directions`` and ``translate(images, source, target)``: images of one domain from another;
+- ``directions`` and ``translate(images, source, target)``: images of one domain from another; the
+  commands also take ``domains``, ``image_shapes`` and ``sampler()``, as of ``TranslationModule``;
 - ``panels(batch)``: columns of pictures by title, of modules that are fed something else.
 
 A module that offers none of these has no images to draw, score or watch.

@@ -6,7 +6,7 @@ import importlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -36,14 +36,20 @@ class OpenedRun:
     entry: CheckpointEntry
     module: Any
     settings: dict[str, Any]
+    _data: Any = field(default=None, init=False, repr=False)
 
     def data(self) -> Any:
-        """The run's data module, set up.
+        """The run's data module, set up; the same at every call.
 
         Raises:
             CommandError: its class cannot be imported, or the data have another shape now.
             ValueError: the data refuse, for example because a folder is gone.
         """
+        if self._data is None:
+            self._data = self._opened_data()
+        return self._data
+
+    def _opened_data(self) -> Any:
         data = build(self.settings["data"])
         data.prepare_data()
         data.setup("fit")

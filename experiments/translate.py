@@ -53,10 +53,8 @@ def main(argv: Sequence[str]) -> int:
     out: Path = options.out or opened.run.path / "translated"
     if options.out:
         refuse_taken(out)
-    elif out.is_dir():
-        # What was translated there before would stand among the new images.
-        for file in out.glob("*.png"):
-            file.unlink()
+    else:
+        refuse_inputs_in(out, files)
     names = names_of(files)
     with writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -69,6 +67,9 @@ def main(argv: Sequence[str]) -> int:
                 )
             with replacing(out / name) as stream:
                 with_alpha(made, pixels).save(stream, format="PNG")
+        # What was translated there before would stand among the new images.
+        for old in set(out.glob("*.png")) - {out / name for name in names}:
+            old.unlink()
     titles = f"{domains.titles[source]} to {domains.titles[target]}"
     print(f"{len(files)} images, {titles}, by {opened.entry['path']}: {out}", file=sys.stderr)
     return 0
@@ -186,6 +187,20 @@ def with_alpha(made: Tensor, pixels: np.ndarray[Any, Any]) -> Image.Image:
     shown = shown.convert("LA" if shown.mode == "L" else "RGBA")
     shown.putalpha(Image.fromarray(to_uint8(torch.from_numpy(alpha)).numpy()))
     return shown
+
+
+def refuse_inputs_in(out: Path, files: Sequence[Path]) -> None:
+    """The folder of a run's translations is cleared of older ones: nothing else may be lost.
+
+    Raises:
+        CommandError: an image that is to be translated lies there.
+    """
+    for file in files:
+        if file.resolve().parent == out.resolve():
+            raise CommandError(
+                f"images must lie elsewhere than {out}, where new ones take the place of old ones, "
+                f"got {file.name}; give another folder with --out"
+            )
 
 
 def names_of(files: Sequence[Path]) -> list[str]:

@@ -23,6 +23,7 @@ from benchmarks.domains.tasks import TASKS
 from callbacks.durable import write_atomically
 from callbacks.memorization_picture import to_png
 from callbacks.run_folder import RunFolder
+from experiments.arguments import count
 
 
 def summary(rows: Sequence[Measures]) -> dict[str, tuple[float, float]]:
@@ -56,8 +57,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     names = [task.name for task in TASKS]
     parser.add_argument("--task", nargs="+", choices=names, default=names)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seeds", type=count, default=3)
+    parser.add_argument("--workers", type=count, default=2)
     parser.add_argument("--out", type=Path, default=Path("runs/domains"))
     options = parser.parse_args()
     out = options.out.absolute()

@@ -60,7 +60,7 @@ UNPAIRED = (
     Job("cut", "translation/cut.yaml", _decayed(3000) | _SMALL),
     Job("direct-transform", "translation/direct_transform.yaml", _decayed(3000) | _SMALL),
 )
-#: The same CycleGAN with noise on the image in between, and with a discriminator that guesses.
+#: The same CycleGAN with noise on the image in between.
 DEFENDED = (
     Job(
         "cyclegan-noise",

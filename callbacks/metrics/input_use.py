@@ -189,17 +189,14 @@ def _in_chunks(way: Way, images: Tensor) -> Tensor:
 def _shuffle_gap(judge: Judge, inputs: Tensor, outputs: Tensor) -> float | None:
     """Images of one class often follow each other: the other input is half of all away."""
     gaps = []
-    parts = zip(*(x.split(_CHUNK) for x in (inputs, _others(inputs), outputs)), strict=True)
+    others = inputs.roll(len(inputs) // 2, 0)
+    parts = zip(*(x.split(_CHUNK) for x in (inputs, others, outputs)), strict=True)
     for own, other, made in parts:
         right, wrong = judge(own, made), judge(other, made)
         if right is None or wrong is None:
             return None
         gaps.append(right.double() - wrong.double())
     return float(torch.cat(gaps).mean())
-
-
-def _others(images: Tensor) -> Tensor:
-    return images.roll(len(images) // 2, 0)
 
 
 def _unlike(name: str, inputs: Tensor, outputs: Tensor, forward: Way) -> float:

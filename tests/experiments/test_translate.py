@@ -120,6 +120,27 @@ def test_translated_again_below_the_run_leaves_no_image_of_before(
         assert [file.name for file in (run.path / "translated").iterdir()] == [f"{name}.png"]
 
 
+def test_a_refusal_leaves_the_translations_of_before_and_inputs_are_never_cleared(
+    server: CommandServer, run: RunFolder, tmp_path: Path
+) -> None:
+    photo(7).save(tmp_path / "first.png")
+    (tmp_path / "more").mkdir()
+    photo(8).save(tmp_path / "more" / "first.jpg")
+    code, output = server.run("translate", run.path, tmp_path / "first.png", "--to", "b")
+    assert code == 0, output
+    made = run.path / "translated" / "first.png"
+    before = made.read_bytes()
+    twice = (tmp_path / "first.png", tmp_path / "more")
+    code, output = server.run("translate", run.path, *twice, "--to", "b")
+    assert code == 2 and "differ in their names" in output
+    code, output = server.run("translate", run.path, run.path / "translated", "--to", "a")
+    assert code == 2 and "images must lie elsewhere than" in output and "--out" in output
+    assert made.read_bytes() == before
+    out = tmp_path / "back"
+    code, output = server.run("translate", run.path, made, "--to", "a", "--out", out)
+    assert code == 0 and (out / "first.png").is_file(), output
+
+
 def test_scores_and_pictures_are_of_both_directions(run: RunFolder) -> None:
     scores = run.read_evaluations()[-1]["scores"]
     first = next(iter(scores))

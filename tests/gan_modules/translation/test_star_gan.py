@@ -249,6 +249,13 @@ def test_a_first_batch_that_breaks_the_contract_is_refused(changes, message: str
         build("StarGAN").check_batch(batch(**changes))
 
 
+def test_the_shapes_of_all_domains_are_known_from_the_first_batch_on() -> None:
+    module = build("StarGAN")
+    assert module.image_shapes == {}
+    module.check_batch(batch())
+    assert module.image_shapes == dict.fromkeys(module.domains, tuple(batch()["image"].shape[1:]))
+
+
 def test_a_batch_without_attributes_and_another_number_of_channels_are_refused() -> None:
     bare = batch()
     del bare["attributes"]
