@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_modules.engine.checks import require_same_size
 from gan_modules.objectives import raised
 
 
@@ -22,14 +23,8 @@ def require_classes_of_both(owner: str, generator: nn.Module, discriminator: nn.
     Raises:
         ValueError: otherwise.
     """
-    counts = [int(getattr(n, "num_classes", 0) or 0) for n in (generator, discriminator)]
-    if not counts[0] or counts[0] != counts[1]:
-        raise ValueError(
-            f"{owner}: generator and discriminator must have the same num_classes above 0, got "
-            f"{counts[0]} ({type(generator).__name__}) and {counts[1]} "
-            f"({type(discriminator).__name__}); set both to the number of classes in the data"
-        )
-    return counts[0]
+    size = "the number of classes in the data"
+    return require_same_size(owner, "num_classes", size, generator, discriminator)
 
 
 def class_term(name: str, logits: Tensor, label: Tensor, weight: float) -> dict[str, Tensor]:

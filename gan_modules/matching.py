@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_modules.base import AdversarialModule
+from gan_modules.engine.checks import require_same_size
 from gan_modules.objectives import cross_entropy
 
 
@@ -54,13 +55,8 @@ def require_text(owner: str, generator: nn.Module, discriminator: nn.Module) -> 
     Raises:
         ValueError: otherwise.
     """
-    dims = [int(getattr(n, "text_dim", 0) or 0) for n in (generator, discriminator)]
-    if not dims[0] or dims[0] != dims[1]:
-        raise ValueError(
-            f"{owner}: generator and discriminator must have the same text_dim above 0, got "
-            f"{dims[0]} ({type(generator).__name__}) and {dims[1]} "
-            f"({type(discriminator).__name__}); set both to the length of the data's embeddings"
-        )
+    size = "the length of the data's embeddings"
+    require_same_size(owner, "text_dim", size, generator, discriminator)
 
 
 def require_share(owner: str, mismatch_weight: float) -> None:

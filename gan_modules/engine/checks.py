@@ -41,6 +41,31 @@ def check_networks(owner: nn.Module, **networks: nn.Module) -> None:
             )
 
 
+def require_same_size(
+    owner: str, attribute: str, size: str, generator: nn.Module, discriminator: nn.Module
+) -> int:
+    """The size of the conditions that both networks are told.
+
+    Args:
+        owner: class name that opens the message.
+        attribute: of both networks, which holds the size.
+        size: what it must be set to.
+        generator: has the attribute.
+        discriminator: has the attribute.
+
+    Raises:
+        ValueError: otherwise, or if it is 0.
+    """
+    one, other = (int(getattr(n, attribute, 0) or 0) for n in (generator, discriminator))
+    if not one or one != other:
+        raise ValueError(
+            f"{owner}: generator and discriminator must have the same {attribute} above 0, got "
+            f"{one} ({type(generator).__name__}) and {other} "
+            f"({type(discriminator).__name__}); set both to {size}"
+        )
+    return one
+
+
 def latent_dim(owner: nn.Module, generator: nn.Module) -> int:
     """The generator's ``latent_dim``.
 
