@@ -7,6 +7,7 @@ files are decoded a second time for the low ones.
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ from torch.nn import functional
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".npy")
 #: Channels to Pillow's mode; arrays may have any other number.
 CHANNEL_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+#: Headers of .npy are Python, and CPython 3.11 must not parse in two threads at once: see its issue
+#: 106905.
+_PARSING = Lock()
 
 _UINT8, _UINT16, _FLOAT32 = np.dtype("uint8"), np.dtype("uint16"), np.dtype("float32")
 _DEEP_MODES = {
@@ -106,7 +111,7 @@ def read_pixels(path: Path, position: int = 0) -> NDArray[Any]:
     if path.suffix.lower() != ".npy":
         pixels = _guarded(path, _image_pixels)
     else:
-        array = _guarded(path, lambda file: np.load(file, mmap_mode="r", allow_pickle=False))
+        array = _guarded(path, _mapped)
         pixels = np.array(array[position] if array.ndim == 4 else array)
         pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     if pixels.dtype.kind == "f":
@@ -189,6 +194,12 @@ def _fit(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.clip(np.rint(values), 0, np.iinfo(dtype).max).astype(dtype)
 
 
+def _mapped(path: Path) -> NDArray[Any]:
+    with _PARSING:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
 def _guarded(path: Path, read: Any) -> Any:
     """Turn whatever a decoder raises on a bad file into one line that names the file."""
     try:
@@ -202,7 +213,7 @@ def _guarded(path: Path, read: Any) -> Any:
 
 
 def _array_header(path: Path) -> Header:
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    array = _mapped(path)
     if array.dtype not in (_UINT8, _UINT16) and array.dtype.kind != "f":
         raise ValueError(f"type {array.dtype} is none of uint8, uint16, float")
     if array.ndim not in (2, 3, 4) or 0 in array.shape:

@@ -1,4 +1,6 @@
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -237,3 +239,28 @@ def test_values_that_are_not_finite_are_refused_with_their_file(
     np.save(tmp_path / "bad.npy", array)
     with pytest.raises(ValueError, match="must be finite, got NaN or infinity in .*bad.npy"):
         read_pixels(tmp_path / "bad.npy")
+
+
+def test_headers_of_arrays_are_parsed_one_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(8):
+        np.save(tmp_path / f"{number}.npy", np.full((4, 4, 3), number, np.uint8))
+    inside, most = 0, 0
+    original = np.load
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.005)
+        found = original(*args, **kwargs)
+        inside -= 1
+        return found
+
+    monkeypatch.setattr(np, "load", slow)
+    files = [tmp_path / f"{number}.npy" for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        values = [int(pixels[0, 0, 0]) for pixels in pool.map(read_pixels, files)]
+        assert [header.channels for header in pool.map(read_header, files)] == [3] * 8
+    assert values == list(range(8)) and most == 1
