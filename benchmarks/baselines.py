@@ -3,13 +3,15 @@
 ``python -m benchmarks.baselines --data mnist5k openmoji --seeds 3 --images 24000`` trains each
 variant's own YAML for the same number of real images (a finished run is not trained again, so that
 a stopped table goes on), scores the last checkpoint, and prints Markdown and one JSON object.
-Networks are those of the YAML with the channels of the data. Runs share the machine, two at a time,
+Networks are those of the YAML with the channels of the data; where it draws points, perceptrons.
+Networks that grow do so in shares of the budget. Runs share the machine, two at a time,
 one thread each: times are CPU times, those of the whole command with its start.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import statistics
@@ -28,9 +30,49 @@ from callbacks.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
 SCORES = ("fd", "coverage", "recall")
-_IMAGES: dict[str, tuple[str, int]] = {"mnist5k": ("MNIST5k", 1), "openmoji": ("OpenMoji", 3)}
-#: Real images of the training part; an epoch shows each once, but for a last ragged batch.
-_EPOCH = 4500
+#: Data module, channels, and real images of the training part; an epoch shows each once, but for
+#: a last ragged batch.
+_IMAGES: dict[str, tuple[str, int, int]] = {
+    "mnist5k": ("MNIST5k", 1, 4500),
+    "openmoji": ("OpenMoji", 3, 1723),
+}
+_NETWORKS = "gan_modules.networks"
+
+
+def _perceptron(kind: str, **settings: Any) -> dict[str, Any]:
+    return {
+        "class_path": f"{_NETWORKS}.{kind}",
+        "init_args": {"hidden": 256, "layers": 3, **settings},
+    }
+
+
+_SHAPE = [1, 32, 32]
+_GENERATOR = _perceptron("mlp.MLPGenerator", latent_dim=64, out_shape=_SHAPE)
+#: Networks and rates for images where the YAML draws points: the perceptrons of ``gan.yaml``.
+_FOR_IMAGES: dict[str, dict[str, Any]] = {
+    "UnrolledGAN": {
+        "generator": _GENERATOR,
+        "discriminator": _perceptron(
+            "mlp.MLPDiscriminator", in_shape=_SHAPE, activation="leaky_relu"
+        ),
+        "unrolling_steps": 5,
+        "unrolling_lr": 0.01,
+        "generator_lr": 2e-4,
+        "discriminator_lr": 2e-4,
+    },
+    "VEEGAN": {
+        "generator": _GENERATOR,
+        "reconstructor": _perceptron("autoencoders.MLPEncoder", in_shape=_SHAPE, outputs=64),
+        "discriminator": _perceptron(
+            "autoencoders.MLPPairDiscriminator", latent_dim=64, in_shape=_SHAPE
+        ),
+        "generator_lr": 2e-4,
+        "discriminator_lr": 2e-4,
+        "ema_half_life_images": 10_000,
+    },
+}
+#: Networks that grow in steps of so many images: the whole size for the last third of any budget.
+_GROWTH = {"ProgressiveGAN": 9, "StyleGAN": 6}
 
 
 def recoloured(part: Any, channels: int) -> Any:
@@ -51,14 +93,19 @@ def settings(row: gan_modules.Variant, data: str, images: int, batch: int) -> di
     """The variant's YAML with other data and another budget."""
     text = (ROOT / "experiments" / "configs" / row.config).read_text()
     found: dict[str, Any] = yaml.safe_load(text)
-    name, channels = _IMAGES[data]
+    name, channels, epoch = _IMAGES[data]
+    if row.name in _FOR_IMAGES:
+        found["model"]["init_args"] = copy.deepcopy(_FOR_IMAGES[row.name])
+    if row.name in _GROWTH:
+        part = images // _GROWTH[row.name]
+        found["model"]["init_args"] |= {"stable_images": part, "fade_images": part}
     found["model"] = recoloured(found["model"], channels)
     found["data"] = {"class_path": name, "init_args": {"size": 32, "batch_size": batch}}
     classes = found["model"]["init_args"]["generator"].get("init_args", {}).get("num_classes", 0)
     if data == "openmoji" and classes:
         # Its categories take the place of the digits.
         found["data"]["init_args"]["labels"] = True
-    found["trainer"] = {"max_steps": -1, "max_epochs": max(1, round(images / _EPOCH))}
+    found["trainer"] = {"max_steps": -1, "max_epochs": max(1, round(images / epoch))}
     found["trainer"] |= {"accelerator": "cpu", "enable_progress_bar": False}
     for part in ("sample_grid", "evaluation", "collapse_monitor", "loggers"):
         found.pop(part, None)

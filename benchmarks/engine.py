@@ -5,8 +5,8 @@ same data, in alternating stretches of rounds within one process and one trainin
 with the loggers of ``fit`` (run folder and W&B, offline), a flush of statistics in every stretch,
 and the progress bar; EMA off in both. Time is CPU time of the process (on CUDA wall time between
 synchronisations); the ratio is that of the smallest stretches, its median beside it. Memory is the
-peak of resident (or device) memory of each side, in a process of its own. With ``--variant`` see
-:mod:`benchmarks.engine_variants`.
+peak of resident (or device) memory of each side, in a process of its own. With ``--variant``
+and ``--config`` see :mod:`benchmarks.engine_variants`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+import gan_modules
 from callbacks.progress import GanProgressBar
 from callbacks.run_folder import RunFolder
 from callbacks.run_folder_logger import RunFolderLogger
@@ -279,7 +280,7 @@ def peak_mib(chosen: Sequence[str], side: str, options: argparse.Namespace) -> f
 
 def measure_peak(options: argparse.Namespace) -> float:
     """What a process that only trains reaches, in MiB."""
-    if options.variant:
+    if options.variant or options.config:
         from benchmarks.engine_variants import play
 
         play(options, 6)
@@ -317,6 +318,9 @@ def main() -> None:
         help="names of the catalogue, or all: see engine_variants",
     )
     parser.add_argument(
+        "--config", nargs="+", type=Path, default=[], help="YAML files, as variants with --variant"
+    )
+    parser.add_argument(
         "--set",
         nargs="+",
         default=[],
@@ -331,6 +335,10 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="the peaks of variants as well")
     parser.add_argument("--peak-of", choices=("raw", "ours"), help=argparse.SUPPRESS)
     options = parse(parser)
+    known = ["all", *(row.name for row in gan_modules.CATALOGUE)]
+    for name in options.variant:
+        if name not in known:
+            parser.error(f"--variant must name variants of ganagerie list, or all, got {name}")
     warnings.simplefilter("ignore")
     quiet_lightning()
     if options.device == "cpu":
@@ -345,7 +353,7 @@ def main() -> None:
         "bf16": options.bf16,
         "compile": options.compile,
     }
-    if options.variant:
+    if options.variant or options.config:
         from benchmarks.engine_variants import measure
 
         print(json.dumps({**results, "benchmark": "engine variants", **measure(options)}))

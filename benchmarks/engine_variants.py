@@ -1,7 +1,7 @@
 """Cost of the framework for every variant: its own losses under Lightning over a bare loop.
 
-``python -m benchmarks.engine --variant all``. The variant, networks, schedule and batch are those
-of its YAML. The bare loop takes the same losses, hooks and optimizers in the order of the schedule
+``python -m benchmarks.engine --variant all``, or ``--config`` for YAML files of one's own. The
+variant, networks, schedule and batch are those of the YAML. The bare loop takes the same losses, hooks and optimizers in the order of the schedule
 and has nothing else: no trainer, no statistics, no loggers. Stretches alternate as in
 :mod:`benchmarks.engine`, whose three cases compare with loops written by hand.
 """
@@ -27,11 +27,20 @@ from gan_modules.engine.game import Game
 ROOT = Path(__file__).parents[1]
 
 
-def built(
-    row: gan_modules.Variant, settings: Sequence[str]
-) -> tuple[Game, list[dict[str, Tensor]]]:
-    """The module of a variant's YAML, with some settings changed, and four real batches."""
-    words = [f"--config={ROOT / 'experiments' / 'configs' / row.config}"]
+def chosen(options: argparse.Namespace) -> dict[str, Path]:
+    """The YAML files of ``--variant`` and ``--config``, by the names that the rows get."""
+    everything = options.variant == ["all"]
+    files = {
+        row.name: ROOT / "experiments" / "configs" / row.config
+        for row in gan_modules.CATALOGUE
+        if everything or row.name in options.variant
+    }
+    return files | {path.stem: path for path in options.config}
+
+
+def built(config: Path, settings: Sequence[str]) -> tuple[Game, list[dict[str, Tensor]]]:
+    """The module of a YAML file, with some settings changed, and four real batches."""
+    words = [f"--config={config}"]
     words += ["--trainer.accelerator=cpu", "--loggers.wandb=disabled"]
     words += [f"--{setting}" for setting in settings]
     with tempfile.TemporaryDirectory() as folder:
@@ -103,38 +112,34 @@ def bare_loop(
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """One row a variant, printed as it is known."""
-    names = [row.name for row in gan_modules.CATALOGUE]
-    wanted = names if options.variant == ["all"] else options.variant
+    """One row a YAML file, printed as it is known."""
     rows: dict[str, Any] = {}
-    for row in gan_modules.CATALOGUE:
-        if row.name not in wanted:
-            continue
+    for name, config in chosen(options).items():
         torch.manual_seed(0)
-        module, batches = built(row, options.set)
+        module, batches = built(config, options.set)
         options.batch = len(next(iter(batches[0].values())))
         raw = bare_loop(copy.deepcopy(module), batches, options.device, options.bf16)
         alternation = Alternation(raw, options.rounds, clock_of(options.device))
         on_device = [{n: v.to(options.device) for n, v in b.items()} for b in batches]
         rounds = options.rounds * (options.repetitions + 1)
         under_lightning(module, on_device, options, rounds, [alternation])
-        rows[row.name] = compared(alternation, options)
+        rows[name] = compared(alternation, options)
         if options.memory:
             settings = ["--set", *options.set] if options.set else []
-            rows[row.name] |= peaks(["--variant", row.name, *settings], options)
-        print(f"{row.name}: {rows[row.name]}", file=sys.stderr)
+            rows[name] |= peaks(["--config", str(config), *settings], options)
+        print(f"{name}: {rows[name]}", file=sys.stderr)
     return rows
 
 
 def play(options: argparse.Namespace, rounds: int) -> None:
-    """Some rounds of one side of one variant, for a process whose memory is measured.
+    """Some rounds of one side of one YAML file, for a process whose memory is measured.
 
     Both have loaded the library of the dashboard, some 20 MiB: to use one is the user's choice.
     """
     import wandb  # noqa: F401
 
-    row = next(row for row in gan_modules.CATALOGUE if row.name == options.variant[0])
-    module, batches = built(row, options.set)
+    (config,) = chosen(options).values()
+    module, batches = built(config, options.set)
     if options.peak_of == "raw":
         bare_loop(module, batches, options.device, options.bf16)(rounds)
         return

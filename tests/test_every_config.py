@@ -31,7 +31,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandServer]:
         yield server
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "config",
+    # A GPU's networks take minutes a step here.
+    [
+        pytest.param(path, marks=[pytest.mark.slow] if path.parent.name == "gpu" else [])
+        for path in CONFIGS
+    ],
+    ids=lambda path: path.stem,
+)
 def test_it_trains_under_a_tiny_overlay(
     server: CommandServer, config: Path, tmp_path: Path
 ) -> None:
