@@ -1,9 +1,10 @@
 """Cost of the framework for every variant: its own losses under Lightning over a bare loop.
 
 ``python -m benchmarks.engine --variant all``, or ``--config`` for YAML files of one's own. The
-variant, networks, schedule and batch are those of the YAML. The bare loop takes the same losses, hooks and optimizers in the order of the schedule
-and has nothing else: no trainer, no statistics, no loggers. Stretches alternate as in
-:mod:`benchmarks.engine`, whose three cases compare with loops written by hand.
+variant, networks, schedule and batch are those of the YAML. The bare loop takes the same losses,
+hooks and optimizers in the order of the schedule and has nothing else: no trainer, no statistics, no
+loggers. Stretches alternate as in :mod:`benchmarks.engine`, whose three cases compare with loops
+written by hand.
 """
 
 from __future__ import annotations

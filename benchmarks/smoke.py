@@ -3,8 +3,9 @@
 ``python -m benchmarks.smoke [--device cuda]``. Each variant of the catalogue trains two generator
 steps from its own YAML through the command ``fit``, so that data, evaluation, sample grid,
 checkpoint and report run on the device too. Then its weights must be finite, each player must have
-moved, the checkpoint must draw finite images in [-1, 1], and the first losses and gradient norms of
-the compiled run must be those of the plain one. The exit code is 1 when any case fails.
+moved, the checkpoint must make finite images in [-1, 1] (from latents, or from the other domain),
+and the first losses and gradient norms of the compiled run must be those of the plain one. The exit
+code is 1 when any case fails.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from textwrap import shorten
 from typing import Any
 
 import torch
+import yaml
 
 import gan_modules
 from benchmarks.engine import parse
+from callbacks.offers import draws, translates
 from callbacks.run_folder import RunFolder
 from experiments.cli import RUN_DIR, GanCLI, quiet_lightning
 from experiments.errors import report
@@ -42,8 +45,12 @@ COMPARED = ("/adversarial", "/grad_norm")
 
 def settings(row: gan_modules.Variant, precision: str, options: argparse.Namespace) -> list[str]:
     """The options of ``fit`` for one case, but for ``compile`` and the run folder."""
+    config = ROOT / "experiments" / "configs" / row.config
+    # One round alone, so that the second is of the game.
+    alone = yaml.safe_load(config.read_text())["model"]["init_args"].get("pretraining_images")
     return [
-        f"--config={ROOT / 'experiments' / 'configs' / row.config}",
+        f"--config={config}",
+        *([f"--model.init_args.pretraining_images={options.batch}"] if alone else []),
         f"--trainer.accelerator={'gpu' if options.device == 'cuda' else 'cpu'}",
         "--trainer.devices=1",
         "--trainer.max_steps=2",
@@ -112,12 +119,26 @@ def play(path: Path, words: Sequence[str], device: str) -> dict[str, float]:
         moved = [not torch.equal(after[n], before[n]) for n in after if n.startswith(f"{player}.")]
         assert any(moved), f"the {player} did not move"
     run = RunFolder(path)
-    images = gan_modules.load(path / run.resolve("last")["path"]).sample(4)
-    assert images.dtype == torch.float32, f"samples are {images.dtype}"
-    bounded = images.dim() != 4 or images.abs().max() <= 1  # Points have no range.
-    assert images.isfinite().all() and bounded, "samples are not in [-1, 1]"
-    assert run.read_evaluations()[-1]["scores"], "nothing was evaluated"
+    module = gan_modules.load(path / run.resolve("last")["path"])
+    for images in made(module):
+        assert images.dtype == torch.float32, f"images are {images.dtype}"
+        bounded = images.dim() != 4 or images.abs().max() <= 1  # Points have no range.
+        assert images.isfinite().all() and bounded, "images are not in [-1, 1]"
+    if draws(module) or translates(module):
+        assert run.read_evaluations()[-1]["scores"], "nothing was evaluated"
     return first_numbers(run)
+
+
+def made(module: Any) -> list[torch.Tensor]:
+    """What a module makes of latents, or in each direction of noise; nothing if it does neither."""
+    if draws(module):
+        return [module.sample(4)]
+    if not translates(module):
+        return []
+    return [
+        module.translate(torch.rand(4, *module.image_shapes[source]) * 2 - 1, source, target)
+        for source, target in module.directions
+    ]
 
 
 def case(

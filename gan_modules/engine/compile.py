@@ -10,6 +10,10 @@ from torch import Tensor, nn
 
 CompileChoice = Literal["off", "G", "GD"]
 
+#: Where convolutions are laid out channels last, the compiler foresees other strides of transposed
+#: ones than CUDA gives them, and stops (pytorch issue 171622).
+_OPTIONS = {"layout_optimization": False}
+
 
 class NetworkHandles:
     """What a module calls for plain forwards; a plain object, so nothing is registered twice.
@@ -32,6 +36,41 @@ class NetworkHandles:
         self.generator: Callable[..., Any] = generator
         self.discriminator: Callable[..., Tensor] = discriminator
         if "G" in choice:
-            self.generator = torch.compile(generator)
+            self.generator = compiled(generator)
         if "D" in choice:
-            self.discriminator = torch.compile(discriminator)
+            self.discriminator = compiled(discriminator)
+
+
+def compiled(network: nn.Module) -> Callable[..., Any]:
+    """The network compiled, also where it iterates on singular vectors.
+
+    The graph keeps such a vector for the backward, and the next forward writes into it: each call
+    gets copies of its own, and leaves their values in the network's buffers.
+    """
+    run: Callable[..., Any] = torch.compile(network, options=_OPTIONS)
+    vectors = [
+        (module, name)
+        for module in network.modules()
+        for name, _ in module.named_buffers(recurse=False)
+        if name in ("_u", "_v")
+    ]
+    if not vectors:
+        return run
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not network.training:
+            return run(*args, **kwargs)
+        kept = [module.get_buffer(name) for module, name in vectors]
+        own = [vector.clone() for vector in kept]
+        try:
+            for (module, name), vector in zip(vectors, own, strict=True):
+                setattr(module, name, vector)
+            result = run(*args, **kwargs)
+        finally:
+            for (module, name), vector in zip(vectors, kept, strict=True):
+                setattr(module, name, vector)
+        with torch.no_grad():
+            torch._foreach_copy_(kept, own)
+        return result
+
+    return call

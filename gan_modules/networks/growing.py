@@ -114,6 +114,14 @@ def halved(x: Tensor) -> Tensor:
     return 0.25 * (pairs[..., ::2] + pairs[..., 1::2])
 
 
+def blended(new: Tensor, old: Tensor, share_old: float) -> Tensor:
+    """What fades in and what fades out, in the precision of the former.
+
+    Under autocast CUDA enlarges bfloat16 maps to float32, and ``lerp`` takes one type alone.
+    """
+    return torch.lerp(new, old.to(new.dtype), share_old)
+
+
 def enlarged(x: Tensor, size: int) -> Tensor:
     """Maps ``(N, C, h, h)`` to ``(N, C, size, size)`` by doublings."""
     repeats = size // x.shape[-1]
@@ -142,5 +150,5 @@ def faded(images: Tensor, level: float) -> Tensor:
     size = images.shape[-1]
     shown = reduced(images, SMALLEST << math.ceil(level))
     if share_below := math.ceil(level) - level:
-        shown = torch.lerp(shown, doubled(halved(shown)), share_below)
+        shown = blended(shown, doubled(halved(shown)), share_below)
     return enlarged(shown, size)

@@ -14,7 +14,15 @@ from torch import Tensor, nn
 
 from gan_modules.networks.checks import require_positive, require_shape
 from gan_modules.networks.equalized import EqualizedConv2d, EqualizedLinear
-from gan_modules.networks.growing import SMALLEST, Growing, doubled, enlarged, halved, reduced
+from gan_modules.networks.growing import (
+    SMALLEST,
+    Growing,
+    blended,
+    doubled,
+    enlarged,
+    halved,
+    reduced,
+)
 from gan_modules.networks.minibatch_stddev import MinibatchStddev
 from gan_modules.networks.pixel_norm import PixelNorm
 
@@ -86,7 +94,7 @@ class ProgressiveGenerator(Growing):
             below, x = x, block(doubled(x))
         images: Tensor = self.to_images[self.stage](x)
         if share := self.share_below:
-            images = torch.lerp(images, doubled(self.to_images[self.stage - 1](below)), share)
+            images = blended(images, doubled(self.to_images[self.stage - 1](below)), share)
         return enlarged(images, self.size)
 
 
@@ -145,7 +153,7 @@ class ProgressiveDiscriminator(Growing):
         if stage:
             maps = halved(self.blocks[stage](maps))
             if share:
-                maps = torch.lerp(maps, self.from_images[stage - 1](halved(images)), share)
+                maps = blended(maps, self.from_images[stage - 1](halved(images)), share)
         for level in range(stage - 1, 0, -1):
             maps = halved(self.blocks[level](maps))
         features: Tensor = self.blocks[0](maps)

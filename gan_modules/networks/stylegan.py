@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from gan_modules.networks.checks import require_positive, require_shape
 from gan_modules.networks.equalized import EqualizedConv2d, EqualizedLinear
 from gan_modules.networks.filters import blur
-from gan_modules.networks.growing import SMALLEST, Growing, doubled, enlarged
+from gan_modules.networks.growing import SMALLEST, Growing, blended, doubled, enlarged
 from gan_modules.networks.progressive import ProgressiveDiscriminator, feature_maps
 from gan_modules.networks.style import MappingNetwork, StyleGenerator
 
@@ -147,7 +147,7 @@ class StyleGANSynthesis(Growing):
                 x = self.layers[layer](x, styles[layer], noise[layer])
         images: Tensor = self.to_images[self.stage](x)
         if share := self.share_below:
-            images = torch.lerp(images, doubled(self.to_images[self.stage - 1](below)), share)
+            images = blended(images, doubled(self.to_images[self.stage - 1](below)), share)
         return enlarged(images, self.size)
 
 

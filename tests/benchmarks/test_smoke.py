@@ -50,6 +50,15 @@ def test_each_case_trains_and_is_counted(capsys: pytest.CaptureFixture[str]) -> 
     assert first != result["cases"]["WGANGP/bf16-mixed/off"]["first"]
 
 
+def test_translators_and_classifiers_are_looked_at_by_what_they_make(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [*TINY, "--precision", "32-true", "--compile", "off"]
+    code = smoke.main([*words, "--variants", "Pix2Pix", "MultiLabelGAN"])
+    result = last_line(capsys.readouterr().out)
+    assert code == 0 and result["failed"] == [] and result["passed"] == 2
+
+
 def test_a_case_that_fails_is_named_and_the_others_run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from pytorch_lightning import Trainer
@@ -6,6 +8,7 @@ from torch import nn
 from gan_modules.engine.compile import NetworkHandles
 from gan_modules.engine.noise import Noise
 from gan_modules.engine.precision import PerPlayerMixedPrecision, fp32_island
+from gan_modules.networks.blocks import spectral
 from gan_modules.regularizers import GradientPenalty
 from tests.small_variants import build, loader
 from tests.test_every_variant import QUIET
@@ -91,7 +94,7 @@ def test_bf16_mixed_trains_and_keeps_float32_weights(name: str) -> None:
 def test_compiled_handles_serve_plain_forwards_and_eager_ones_the_penalty(monkeypatch) -> None:
     calls = []
 
-    def fake_compile(network):
+    def fake_compile(network, options):
         def compiled(*args):
             calls.append(type(network).__name__)
             return network(*args)
@@ -112,9 +115,27 @@ def test_compiled_handles_serve_plain_forwards_and_eager_ones_the_penalty(monkey
 
 
 def test_only_g_is_compiled_when_only_g_is_asked_for(monkeypatch) -> None:
-    monkeypatch.setattr(torch, "compile", lambda network: "compiled")
+    monkeypatch.setattr(torch, "compile", lambda network, options: "compiled")
     generator, discriminator = nn.Linear(1, 1), nn.Linear(1, 1)
     handles = NetworkHandles("G", generator, discriminator)
     assert handles.generator == "compiled" and handles.discriminator is discriminator
     off = NetworkHandles("off", generator, discriminator)
     assert off.generator is generator and off.discriminator is discriminator
+
+
+def test_a_compiled_network_with_singular_vectors_may_be_called_twice_before_the_backward() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(spectral(nn.Linear(8, 4)), nn.ReLU(), spectral(nn.Linear(4, 1)))
+    plain = copy.deepcopy(network)
+    handle = NetworkHandles("GD", nn.Linear(1, 1), network).discriminator
+    real, fake = torch.randn(2, 4, 8)
+    for scores in (handle, plain):
+        (scores(real).sum() + 2 * scores(fake).square().sum()).backward()
+    # Its graph keeps the vectors that the next forward writes into: torch refuses such a backward.
+    for ours, theirs in zip(network.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+    for (name, ours), theirs in zip(network.named_buffers(), plain.buffers(), strict=True):
+        torch.testing.assert_close(ours, theirs, msg=name)
+    buffers = dict(network.named_buffers())
+    handle(real)
+    assert all(buffer is buffers[name] for name, buffer in network.named_buffers())

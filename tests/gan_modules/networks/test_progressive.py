@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_modules.engine.noise import Noise
+from gan_modules.networks import growing, progressive
 from gan_modules.networks.equalized import Equalized
 from gan_modules.networks.growing import doubled, enlarged, halved, reduced
 from gan_modules.networks.pixel_norm import PixelNorm
@@ -264,6 +265,16 @@ def test_bf16_autocast_gives_close_results(level: float) -> None:
             found = network(x)
         # Not the largest: where two maps are nearly 0, pixel norm magnifies what is rounded away.
         assert (found - expected).abs().mean() < 0.03 * expected.abs().mean()
+
+
+def test_it_fades_in_under_the_autocast_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    # There the doubled maps come in float32, here in bfloat16: so the CPU would not tell.
+    monkeypatch.setattr(progressive, "doubled", lambda x: growing.doubled(x.float()))
+    network, z = generator(), latents()
+    expected = at(network, 1.5, z)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = network(z)
+    assert (found - expected).abs().mean() < 0.03 * expected.abs().mean()
 
 
 def test_what_does_not_fit_is_refused() -> None:
