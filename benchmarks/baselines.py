@@ -97,8 +97,8 @@ def settings(row: gan_modules.Variant, data: str, images: int, batch: int) -> di
     if row.name in _FOR_IMAGES:
         found["model"]["init_args"] = copy.deepcopy(_FOR_IMAGES[row.name])
     if row.name in _GROWTH:
-        part = images // _GROWTH[row.name]
-        found["model"]["init_args"] |= {"stable_images": part, "fade_images": part}
+        each = images // _GROWTH[row.name]
+        found["model"]["init_args"] |= {"stable_images": each, "fade_images": each}
     found["model"] = recoloured(found["model"], channels)
     found["data"] = {"class_path": name, "init_args": {"size": 32, "batch_size": batch}}
     classes = found["model"]["init_args"]["generator"].get("init_args", {}).get("num_classes", 0)
@@ -107,8 +107,8 @@ def settings(row: gan_modules.Variant, data: str, images: int, batch: int) -> di
         found["data"]["init_args"]["labels"] = True
     found["trainer"] = {"max_steps": -1, "max_epochs": max(1, round(images / epoch))}
     found["trainer"] |= {"accelerator": "cpu", "enable_progress_bar": False}
-    for part in ("sample_grid", "evaluation", "collapse_monitor", "loggers"):
-        found.pop(part, None)
+    for callback in ("sample_grid", "evaluation", "collapse_monitor", "loggers"):
+        found.pop(callback, None)
     found["evaluation"] = {"every_n_images": None}
     found["loggers"] = {"wandb": "disabled"}
     return found

@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.engine --variant all``, or ``--config`` for YAML files of one's own. The
 variant, networks, schedule and batch are those of the YAML. The bare loop takes the same losses,
-hooks and optimizers in the order of the schedule and has nothing else: no trainer, no statistics, no
-loggers. Stretches alternate as in :mod:`benchmarks.engine`, whose three cases compare with loops
+hooks and optimizers in the order of the schedule and has nothing else: no trainer, no statistics,
+no loggers. Stretches alternate as in :mod:`benchmarks.engine`, whose three cases compare with loops
 written by hand.
 """
 

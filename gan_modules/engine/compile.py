@@ -12,7 +12,7 @@ CompileChoice = Literal["off", "G", "GD"]
 
 #: Where convolutions are laid out channels last, the compiler foresees other strides of transposed
 #: ones than CUDA gives them, and stops (pytorch issue 171622).
-_OPTIONS = {"layout_optimization": False}
+_OPTIONS: dict[str, Any] = {"layout_optimization": False}
 
 
 class NetworkHandles:
