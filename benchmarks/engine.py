@@ -96,13 +96,13 @@ def raw_loop(case: Case, batch: int, device: str, bf16: bool) -> Callable[[int],
 
 
 class Rounds(torch.utils.data.Dataset[dict[str, Tensor]]):
-    """Batches that are there already."""
+    """Batches that are there already, in the place of a data set of ``length`` images."""
 
-    def __init__(self, batches: Sequence[dict[str, Tensor]], rounds: int) -> None:
-        self.batches, self.rounds = batches, rounds
+    def __init__(self, batches: Sequence[dict[str, Tensor]], length: int) -> None:
+        self.batches, self.length = batches, length
 
     def __len__(self) -> int:
-        return self.rounds
+        return self.length
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         return self.batches[index % len(self.batches)]
@@ -176,6 +176,7 @@ def under_lightning(
     options: argparse.Namespace,
     rounds: int,
     callbacks: list[pl.Callback],
+    length: int = 100_000,
 ) -> None:
     """Train some rounds with what ``fit`` has around them, but for evaluation and checkpoints.
 
@@ -185,6 +186,7 @@ def under_lightning(
         options: device, precision, and rounds between two flushes of statistics.
         rounds: how many.
         callbacks: beside the progress bar.
+        length: of the data set, for modules that want to know it; at least ``rounds``.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run"
@@ -197,6 +199,7 @@ def under_lightning(
             precision="bf16-mixed" if options.bf16 else "32-true",
             max_steps=-1,
             max_epochs=1,
+            limit_train_batches=rounds,
             logger=[RunFolderLogger(path), dashboard],
             log_every_n_steps=options.rounds,
             callbacks=[*callbacks, GanProgressBar()],
@@ -204,7 +207,10 @@ def under_lightning(
             enable_model_summary=False,
             default_root_dir=path,
         )
-        trainer.fit(module, torch.utils.data.DataLoader(Rounds(batches, rounds), batch_size=None))
+        trainer.fit(
+            module,
+            torch.utils.data.DataLoader(Rounds(batches, max(length, rounds)), batch_size=None),
+        )
 
 
 def clock_of(device: str) -> Callable[[], float]:

@@ -39,8 +39,8 @@ def chosen(options: argparse.Namespace) -> dict[str, Path]:
     return files | {path.stem: path for path in options.config}
 
 
-def built(config: Path, settings: Sequence[str]) -> tuple[Game, list[dict[str, Tensor]]]:
-    """The module of a YAML file, with some settings changed, and four real batches."""
+def built(config: Path, settings: Sequence[str]) -> tuple[Game, list[dict[str, Tensor]], int]:
+    """The module of a YAML, some settings changed, four real batches, and how many images are."""
     words = [f"--config={config}"]
     words += ["--trainer.accelerator=cpu", "--loggers.wandb=disabled"]
     words += [f"--{setting}" for setting in settings]
@@ -57,7 +57,7 @@ def built(config: Path, settings: Sequence[str]) -> tuple[Game, list[dict[str, T
     ]
     module: Game = cli.model
     # Averaging is the user's choice, and the same work on both sides.
-    return module, batches
+    return module, batches, len(data.train_dataloader().dataset)
 
 
 def bare_loop(
@@ -117,13 +117,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for name, config in chosen(options).items():
         torch.manual_seed(0)
-        module, batches = built(config, options.set)
+        module, batches, length = built(config, options.set)
         options.batch = len(next(iter(batches[0].values())))
         raw = bare_loop(copy.deepcopy(module), batches, options.device, options.bf16)
         alternation = Alternation(raw, options.rounds, clock_of(options.device))
         on_device = [{n: v.to(options.device) for n, v in b.items()} for b in batches]
         rounds = options.rounds * (options.repetitions + 1)
-        under_lightning(module, on_device, options, rounds, [alternation])
+        under_lightning(module, on_device, options, rounds, [alternation], length)
         rows[name] = compared(alternation, options)
         if options.memory:
             settings = ["--set", *options.set] if options.set else []
@@ -140,9 +140,9 @@ def play(options: argparse.Namespace, rounds: int) -> None:
     import wandb  # noqa: F401
 
     (config,) = chosen(options).values()
-    module, batches = built(config, options.set)
+    module, batches, length = built(config, options.set)
     if options.peak_of == "raw":
         bare_loop(module, batches, options.device, options.bf16)(rounds)
         return
     on_device = [{n: v.to(options.device) for n, v in b.items()} for b in batches]
-    under_lightning(module, on_device, options, rounds, [])
+    under_lightning(module, on_device, options, rounds, [], length)
