@@ -39,8 +39,8 @@ LAYERS = (
         "gan_modules/networks/growing.py",
         (_N + "test_growing.py", _N + "test_progressive.py"),
         (
-            "shown = torch.lerp(shown, doubled(halved(shown)), share_below)",
-            "shown = torch.lerp(doubled(halved(shown)), shown, share_below)",
+            "shown = blended(shown, doubled(halved(shown)), share_below)",
+            "shown = blended(doubled(halved(shown)), shown, share_below)",
         ),
         (
             "        return self.stage - self.level\n",

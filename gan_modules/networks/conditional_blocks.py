@@ -15,6 +15,7 @@ from gan_modules.networks.attention import SelfAttention
 from gan_modules.networks.blocks import Normalization, normalization_layer
 from gan_modules.networks.checks import require_choice
 from gan_modules.networks.conditional_norm import ConditionalNorm
+from gan_modules.networks.resizing import doubled
 
 
 class ConditionalUpBlock(nn.Module):
@@ -40,10 +41,10 @@ class ConditionalUpBlock(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """Maps ``(N, inputs, H, W)``, vectors ``(N, condition_dim)``: maps of twice the size."""
         hidden = F.relu(self.first_norm(x, condition))
-        hidden = F.relu(self.second_norm(self.first(_double(hidden)), condition))
+        hidden = F.relu(self.second_norm(self.first(doubled(hidden)), condition))
         # A 1x1 convolution commutes with doubling and costs a quarter before it.
-        doubled: Tensor = self.second(hidden) + _double(self.shortcut(x))
-        return doubled
+        larger: Tensor = self.second(hidden) + doubled(self.shortcut(x))
+        return larger
 
 
 class WideDownBlock(nn.Module):
@@ -156,7 +157,3 @@ def require_attention(owner: str, attention: int | None, sizes: Sequence[int]) -
     """
     if attention is not None:
         require_choice(owner, "attention", attention, sizes)
-
-
-def _double(maps: Tensor) -> Tensor:
-    return F.interpolate(maps, scale_factor=2, mode="nearest")

@@ -1,8 +1,8 @@
 """Networks that grow: built for all resolutions at once, used up to one of them.
 
 Karras et al., "Progressive Growing of GANs", 2017, arXiv:1710.10196, section 2 and figure 2. What a
-growing generator and a growing discriminator share: the level up to which they are used, and the
-resizings, twice as large by the nearest pixel and half as large by the mean of four.
+growing generator and a growing discriminator share: the level up to which they are used, and how a
+size fades into the next.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from gan_modules.networks.resizing import doubled, halved
 
 #: Height and width of the images at level 0, in pixels.
 SMALLEST = 4
@@ -102,22 +104,10 @@ def level_of(size: int, owner: str, name: str = "size") -> int:
     return size.bit_length() - SMALLEST.bit_length()
 
 
-def doubled(x: Tensor) -> Tensor:
-    """Maps ``(N, C, H, W)`` to ``(N, C, 2H, 2W)``: each pixel stands four times."""
-    return F.interpolate(x, scale_factor=2, mode="nearest")
-
-
-def halved(x: Tensor) -> Tensor:
-    """Maps ``(N, C, H, W)`` to ``(N, C, H/2, W/2)``: means of four. Undoes :func:`doubled`."""
-    # By pairs: equal values then give that very value, and it takes half the time of a pooling.
-    pairs = x[..., ::2, :] + x[..., 1::2, :]
-    return 0.25 * (pairs[..., ::2] + pairs[..., 1::2])
-
-
 def blended(new: Tensor, old: Tensor, share_old: float) -> Tensor:
     """What fades in and what fades out, in the precision of the former.
 
-    Under autocast CUDA enlarges bfloat16 maps to float32, and ``lerp`` takes one type alone.
+    ``lerp`` takes one type alone, and under autocast CUDA may give two.
     """
     return torch.lerp(new, old.to(new.dtype), share_old)
 

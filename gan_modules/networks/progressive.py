@@ -14,17 +14,10 @@ from torch import Tensor, nn
 
 from gan_modules.networks.checks import require_positive, require_shape
 from gan_modules.networks.equalized import EqualizedConv2d, EqualizedLinear
-from gan_modules.networks.growing import (
-    SMALLEST,
-    Growing,
-    blended,
-    doubled,
-    enlarged,
-    halved,
-    reduced,
-)
+from gan_modules.networks.growing import SMALLEST, Growing, blended, enlarged, reduced
 from gan_modules.networks.minibatch_stddev import MinibatchStddev
 from gan_modules.networks.pixel_norm import PixelNorm
+from gan_modules.networks.resizing import doubled, halved
 
 _SLOPE = 0.2
 

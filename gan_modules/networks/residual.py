@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_modules.networks.blocks import Normalization, initialize_xavier, normalization_layer
+from gan_modules.networks.resizing import doubled
 
 _BLOCK_GAIN = math.sqrt(2)
 
@@ -38,9 +39,9 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps ``(N, inputs, H, W)`` to ``(N, outputs, 2H, 2W)``."""
-        residual: Tensor = self.second(self.first(_double(self.activate(x))))
+        residual: Tensor = self.second(self.first(doubled(self.activate(x))))
         # A 1x1 convolution commutes with doubling and costs a quarter before it.
-        return residual + _double(self.shortcut(x))
+        return residual + doubled(self.shortcut(x))
 
 
 class DownBlock(nn.Module):
@@ -105,7 +106,3 @@ def _norm_and_relu(channels: int, normalization: Normalization) -> nn.Module:
     """Without a norm the ReLU may not work in place: the shortcut still needs its input."""
     fresh = normalization != "none"
     return nn.Sequential(normalization_layer(normalization, channels), nn.ReLU(inplace=fresh))
-
-
-def _double(maps: Tensor) -> Tensor:
-    return F.interpolate(maps, scale_factor=2, mode="nearest")

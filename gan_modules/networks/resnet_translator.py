@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gan_modules.networks.blocks import initialize_normal
 from gan_modules.networks.checks import require_choice, require_positive
+from gan_modules.networks.resizing import Doubling
 from gan_modules.networks.translation_blocks import (
     TRANSLATION_NORMALIZATIONS,
     TranslationBlock,
@@ -158,6 +159,6 @@ def _doubling(maps: int, upsample: Upsample, bias: bool) -> nn.Module:
             maps, maps // 2, 3, stride=2, padding=1, output_padding=1, bias=bias
         )
     return nn.Sequential(
-        nn.Upsample(scale_factor=2, mode="nearest"),
+        Doubling(),
         nn.Conv2d(maps, maps // 2, 3, padding=1, padding_mode="reflect", bias=bias),
     )

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from gan_modules.networks.checks import require_positive, require_shape
 from gan_modules.networks.equalized import EqualizedConv2d, EqualizedLinear
 from gan_modules.networks.filters import blur
-from gan_modules.networks.growing import SMALLEST, Growing, blended, doubled, enlarged
+from gan_modules.networks.growing import SMALLEST, Growing, blended, enlarged
 from gan_modules.networks.progressive import ProgressiveDiscriminator, feature_maps
+from gan_modules.networks.resizing import doubled
 from gan_modules.networks.style import MappingNetwork, StyleGenerator
 
 _SLOPE = 0.2

@@ -16,6 +16,7 @@ from gan_modules.networks.attention import SelfAttention
 from gan_modules.networks.blocks import spectral
 from gan_modules.networks.checks import require_choice, require_positive, require_shape
 from gan_modules.networks.residual import DownBlock, FirstBlock
+from gan_modules.networks.resizing import doubled
 
 _SIZES = (32, 64, 128)
 _ATTENDED = 16
@@ -146,8 +147,7 @@ class HeadGenerator(nn.Module):
             inner = F.relu(_adapted(first(x), next(told), next(told)))
             x = x + _adapted(second(inner), next(told), next(told))
         for convolution in self.up:
-            doubled = F.interpolate(x, scale_factor=2, mode="nearest")
-            x = F.relu(_adapted(convolution(doubled), next(told), next(told)))
+            x = F.relu(_adapted(convolution(doubled(x)), next(told), next(told)))
         return torch.tanh(self.last(x))
 
 

@@ -14,6 +14,7 @@ from gan_modules.networks.adalin import LIN, AdaLIN
 from gan_modules.networks.blocks import initialize_normal, spectral
 from gan_modules.networks.checks import require_positive
 from gan_modules.networks.class_activation import Attended, ClassActivation
+from gan_modules.networks.resizing import Doubling
 from gan_modules.networks.translation_blocks import (
     PlainInstanceNorm,
     TranslationBlock,
@@ -82,7 +83,7 @@ class UGATITGenerator(nn.Module):
         layers = []
         for wide in (maps, maps // 2):
             layers += [
-                nn.Upsample(scale_factor=2, mode="nearest"),
+                Doubling(),
                 _convolution(wide, wide // 2, 3),
                 LIN(wide // 2),
                 nn.ReLU(inplace=True),

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gan_modules.networks.checks import require_positive
 from gan_modules.networks.domain_norm import CondInstanceNorm
+from gan_modules.networks.resizing import Doubling
 from gan_modules.networks.translation_blocks import (
     PlainInstanceNorm,
     require_images,
@@ -104,7 +105,7 @@ class UNITDecoder(nn.Module):
         layers: list[nn.Module] = []
         for _ in range(downs):
             layers += [
-                nn.Upsample(scale_factor=2, mode="nearest"),
+                Doubling(),
                 nn.Conv2d(maps, maps // 2, 5, padding=2, padding_mode="reflect"),
                 nn.GroupNorm(1, maps // 2),
                 nn.ReLU(inplace=True),

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_modules.networks.checks import require_positive
+from gan_modules.networks.resizing import doubled
 
 #: Numbers of the layers of each scale, coarsest first.
 Layers = tuple[tuple[int, ...], ...]
@@ -124,7 +125,7 @@ class NextFrameGenerator(_Frames):
             if not frames:
                 frames.append(torch.tanh(part(seen)))
                 continue
-            coarse = F.interpolate(frames[-1], scale_factor=2, mode="nearest")
+            coarse = doubled(frames[-1])
             frames.append(torch.tanh(part(torch.cat([seen, coarse], 1)) + coarse))
         return frames
 

@@ -8,15 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from gan_modules.engine.ema import averaged_copy, update_average
-from gan_modules.networks.growing import (
-    Growing,
-    doubled,
-    enlarged,
-    faded,
-    halved,
-    level_of,
-    reduced,
-)
+from gan_modules.networks.growing import Growing, enlarged, faded, level_of, reduced
+from gan_modules.networks.resizing import Doubling, doubled, halved
 
 
 def images(size: int = 32, n: int = 3) -> Tensor:
@@ -131,3 +124,14 @@ def test_faded_images_keep_their_mean_and_range() -> None:
         shown = faded(x, level)
         assert shown.shape == x.shape and shown.abs().max() <= 1
         torch.testing.assert_close(shown.mean((2, 3)), x.mean((2, 3)))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_doubling_keeps_the_type_and_its_gradient_is_the_sum_of_four(dtype: torch.dtype) -> None:
+    x = images(4).to(dtype).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        larger = Doubling()(x)
+    assert larger.dtype == dtype and larger.shape[2:] == (8, 8)
+    assert torch.equal(larger[..., ::2, 1::2], x)
+    larger.sum().backward()
+    assert torch.equal(x.grad, torch.full_like(x, 4.0))

@@ -8,15 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from gan_modules.engine.noise import Noise
-from gan_modules.networks import growing, progressive
+from gan_modules.networks import progressive, resizing
 from gan_modules.networks.equalized import Equalized
-from gan_modules.networks.growing import doubled, enlarged, halved, reduced
+from gan_modules.networks.growing import enlarged, reduced
 from gan_modules.networks.pixel_norm import PixelNorm
 from gan_modules.networks.progressive import (
     ProgressiveDiscriminator,
     ProgressiveGenerator,
     feature_maps,
 )
+from gan_modules.networks.resizing import doubled, halved
 from gan_modules.regularizers import GradientPenalty
 
 LATENT = 6
@@ -269,7 +270,7 @@ def test_bf16_autocast_gives_close_results(level: float) -> None:
 
 def test_it_fades_in_under_the_autocast_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     # There the doubled maps come in float32, here in bfloat16: so the CPU would not tell.
-    monkeypatch.setattr(progressive, "doubled", lambda x: growing.doubled(x.float()))
+    monkeypatch.setattr(progressive, "doubled", lambda x: resizing.doubled(x.float()))
     network, z = generator(), latents()
     expected = at(network, 1.5, z)
     with torch.autocast("cpu", torch.bfloat16):
