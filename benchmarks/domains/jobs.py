@@ -45,6 +45,15 @@ _SPOKEN_NETS = {
     for name, value in parts.items()
 }
 
+
+def _direct(name: str, blocks: int) -> Job:
+    """A direct transform of so many residual blocks."""
+    settings = _decayed(3000) | _SMALL | {"model.init_args.generator.init_args.blocks": blocks}
+    return Job(name, "translation/direct_transform.yaml", settings)
+
+
+#: A discriminator alone; the same training is one of the depth sweep.
+_DIRECT = _direct("direct-transform", 1)
 PAIRED = (
     Job("pix2pix", "translation/pix2pix.yaml", _decayed(2500)),
     Job("l1-only", "translation/pix2pix.yaml", _decayed(2500, terms="l1", discriminator=None)),
@@ -58,7 +67,7 @@ UNPAIRED = (
         _decayed(3000, generator_lr=5e-4, discriminator_lr=5e-4) | _SMALL,
     ),
     Job("cut", "translation/cut.yaml", _decayed(3000) | _SMALL),
-    Job("direct-transform", "translation/direct_transform.yaml", _decayed(3000) | _SMALL),
+    _DIRECT,
 )
 #: The same CycleGAN with noise on the image in between.
 DEFENDED = (
@@ -113,13 +122,10 @@ ERASED = (
     Job("negative", "translation/cycle_gan.yaml", _erasing("negative")),
 )
 #: Residual blocks of the direct transform.
-DEPTHS = tuple(
-    Job(
-        f"direct-{blocks}-blocks",
-        "translation/direct_transform.yaml",
-        _decayed(3000) | _SMALL | {"model.init_args.generator.init_args.blocks": blocks},
-    )
-    for blocks in (0, 1, 2, 4, 9)
+DEPTHS = (
+    _direct("direct-0-blocks", 0),
+    _DIRECT,
+    *(_direct(f"direct-{blocks}-blocks", blocks) for blocks in (2, 4, 9)),
 )
 TONES = (Job("stargan", "translation/star_gan.yaml", _decayed(2000)),)
 TEXT = (
