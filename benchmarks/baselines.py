@@ -11,7 +11,6 @@ one thread each: times are CPU times, those of the whole command with its start.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import os
 import statistics
@@ -36,12 +35,11 @@ _IMAGES: dict[str, tuple[str, int, int]] = {
     "mnist5k": ("MNIST5k", 1, 4500),
     "openmoji": ("OpenMoji", 3, 1723),
 }
-_NETWORKS = "gan_modules.networks"
 
 
 def _perceptron(kind: str, **settings: Any) -> dict[str, Any]:
     return {
-        "class_path": f"{_NETWORKS}.{kind}",
+        "class_path": f"gan_modules.networks.{kind}",
         "init_args": {"hidden": 256, "layers": 3, **settings},
     }
 
@@ -95,7 +93,7 @@ def settings(row: gan_modules.Variant, data: str, images: int, batch: int) -> di
     found: dict[str, Any] = yaml.safe_load(text)
     name, channels, epoch = _IMAGES[data]
     if row.name in _FOR_IMAGES:
-        found["model"]["init_args"] = copy.deepcopy(_FOR_IMAGES[row.name])
+        found["model"]["init_args"] = _FOR_IMAGES[row.name]
     if row.name in _GROWTH:
         each = images // _GROWTH[row.name]
         found["model"]["init_args"] |= {"stable_images": each, "fade_images": each}

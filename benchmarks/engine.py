@@ -186,7 +186,7 @@ def under_lightning(
         options: device, precision, and rounds between two flushes of statistics.
         rounds: how many.
         callbacks: beside the progress bar.
-        length: of the data set, for modules that want to know it; at least ``rounds``.
+        length: of the data set that the batches stand for; some modules ask for it.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run"
@@ -320,8 +320,10 @@ def main() -> None:
     parser.add_argument(
         "--variant",
         nargs="+",
+        choices=("all", *(row.name for row in gan_modules.CATALOGUE)),
         default=[],
-        help="names of the catalogue, or all: see engine_variants",
+        metavar="VARIANT",
+        help="names of ganagerie list, or all: see engine_variants",
     )
     parser.add_argument(
         "--config", nargs="+", type=Path, default=[], help="YAML files, as variants with --variant"
@@ -341,10 +343,6 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="the peaks of variants as well")
     parser.add_argument("--peak-of", choices=("raw", "ours"), help=argparse.SUPPRESS)
     options = parse(parser)
-    known = ["all", *(row.name for row in gan_modules.CATALOGUE)]
-    for name in options.variant:
-        if name not in known:
-            parser.error(f"--variant must name variants of ganagerie list, or all, got {name}")
     warnings.simplefilter("ignore")
     quiet_lightning()
     if options.device == "cpu":

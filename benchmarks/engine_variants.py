@@ -30,13 +30,13 @@ ROOT = Path(__file__).parents[1]
 
 def chosen(options: argparse.Namespace) -> dict[str, Path]:
     """The YAML files of ``--variant`` and ``--config``, by the names that the rows get."""
-    everything = options.variant == ["all"]
+    everything = "all" in options.variant
     files = {
         row.name: ROOT / "experiments" / "configs" / row.config
         for row in gan_modules.CATALOGUE
         if everything or row.name in options.variant
     }
-    return files | {path.stem: path for path in options.config}
+    return files | {str(path): path for path in options.config}
 
 
 def built(config: Path, settings: Sequence[str]) -> tuple[Game, list[dict[str, Tensor]], int]:

@@ -40,3 +40,6 @@ def test_every_network_makes_images_of_the_set(name: str, monkeypatch: pytest.Mo
     joined = images.reshape(4 // packed, 3 * packed, 32, 32)
     if name in ("UnrolledGAN", "PacGAN"):
         assert module.discriminator(joined).shape == (4 // packed,)
+    if name == "VEEGAN":
+        codes = module.reconstructor(images)
+        assert codes.shape == (4, 64) and module.discriminator(codes, images).shape == (4,)

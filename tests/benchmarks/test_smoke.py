@@ -59,6 +59,29 @@ def test_translators_and_classifiers_are_looked_at_by_what_they_make(
     assert code == 0 and result["failed"] == [] and result["passed"] == 2
 
 
+class Translator:
+    """Leads images to three times their values, which leaves [-1, 1]."""
+
+    directions = (("a", "b"), ("b", "a"))
+    image_shapes = {"a": (1, 8, 8), "b": (3, 8, 8)}
+
+    def translate(self, images: torch.Tensor, source: str, target: str) -> torch.Tensor:
+        assert images.shape[1:] == self.image_shapes[source] and target != source
+        return 3 * images
+
+
+def test_what_a_translator_makes_in_each_direction_is_looked_at(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = smoke.made(Translator())
+    assert [images.shape[1] for images in found] == [1, 3]
+    monkeypatch.setattr(smoke, "made", lambda module: found)
+    words = [*TINY, "--precision", "32-true", "--compile", "off", "--variants", "GAN"]
+    assert smoke.main(words) == 1
+    result = last_line(capsys.readouterr().out)
+    assert "images are not in [-1, 1]" in result["cases"]["GAN/32-true/off"]["failure"]
+
+
 def test_a_case_that_fails_is_named_and_the_others_run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
