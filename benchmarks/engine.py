@@ -32,6 +32,7 @@ from callbacks.run_folder import RunFolder
 from callbacks.run_folder_logger import RunFolderLogger
 from callbacks.wandb_logging import GuardedWandbLogger
 from experiments.cli import quiet_lightning
+from experiments.errors import is_user_error, report
 from gan_modules.base import AdversarialModule
 from gan_modules.engine.game import Game
 from gan_modules.networks.dcgan import DCGANDiscriminator, DCGANGenerator
@@ -360,7 +361,11 @@ def main() -> None:
     if options.variant or options.config:
         from benchmarks.engine_variants import measure
 
-        print(json.dumps({**results, "benchmark": "engine variants", **measure(options)}))
+        try:
+            rows = measure(options)
+        except Exception as error:  # A file or a setting of the user's is one line.
+            sys.exit(report(error, debug=not is_user_error(error)))
+        print(json.dumps({**results, "benchmark": "engine variants", **rows}))
         return
     for name in options.case:
         results[name] = row = time_case(name, options) | peaks(["--case", name], options)

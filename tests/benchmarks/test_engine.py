@@ -27,6 +27,13 @@ def test_variants_and_files_are_timed_also_those_that_know_their_data_set() -> N
         assert row["raw_images_per_s"] == pytest.approx(64e3 / row["raw_ms"], rel=1e-2)
 
 
+def test_a_file_that_is_not_there_is_one_line() -> None:
+    words = [sys.executable, "-m", "benchmarks.engine", *QUICK, "--config", "nope.yaml"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "config file nope.yaml does not exist" in done.stderr
+
+
 def test_a_name_that_is_no_variant_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
