@@ -102,7 +102,7 @@ class AdversarialModule(LatentGame):
 
     def discriminator_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Terms of D's loss, weighted; their sum is minimised, each is logged."""
-        real, condition = batch["image"], self.condition(batch)
+        real, condition = self.real(batch), self.condition(batch)
         with torch.no_grad():
             fake = self.generate(len(real), condition)
         real_scores = self.score(self.shown(real), condition)
@@ -114,10 +114,11 @@ class AdversarialModule(LatentGame):
     def generator_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Terms of G's loss, weighted; their sum is minimised, each is logged."""
         condition = self.condition(batch)
-        fake = self.generate(len(batch["image"]), condition)
+        real = self.real(batch)
+        fake = self.generate(len(real), condition)
         fake_scores, real_scores = self.score(self.shown(fake), condition), None
         if self.objective.compares:
-            real_scores = self.score(self.shown(batch["image"]), condition)
+            real_scores = self.score(self.shown(real), condition)
         adversarial = self.objective.generator_loss(fake_scores, real_scores)
         return {"adversarial": adversarial, **self.weight_penalties("generator", self.generator)}
 
@@ -137,6 +138,10 @@ class AdversarialModule(LatentGame):
             self.augmentation.observe(real_scores, images)
         objective = self.objective.drawn(real_scores, self.noise)
         return objective.discriminator_loss(real_scores, fake_scores)
+
+    def real(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """What the discriminator is shown as real: the images, unless a family has others."""
+        return batch["image"]
 
     def generate(self, n: int, condition: tuple[Tensor, ...] = ()) -> Tensor:
         """``n`` fake images of this training step, from fresh latents."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from benchmarks.domains.jobs import DEPTHS
 from benchmarks.domains.paired import L1, Unchanged, credited, held_out, translated
-from benchmarks.domains.task import Measures, Task
+from benchmarks.trained.task import Measures, Task
 from callbacks.metrics.alignment import fits_of
 from callbacks.metrics.dependence import distance_correlation, retrieval
 from callbacks.metrics.input_use import grey_grid

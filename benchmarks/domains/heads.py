@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.domains.jobs import HEADS
-from benchmarks.domains.task import Measures, Task
+from benchmarks.trained.task import Measures, Task
 from callbacks.metrics.image_quality import ssim
 from callbacks.metrics.reading import strided_indices
 from callbacks.translation_picture import Panel, draw_panels

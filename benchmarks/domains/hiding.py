@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from benchmarks.domains.jobs import ERASED
-from benchmarks.domains.task import Measures, Task
+from benchmarks.trained.task import Measures, Task
 from callbacks.metrics.steganography import Steganography, steganography
 from callbacks.probe_images import ProbeImages
 from callbacks.steganography import SteganographyProbe

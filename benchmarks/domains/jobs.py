@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Job:
-    """One training, for several seeds.
-
-    Attributes:
-        name: of the run folders and in the tables.
-        config: below ``experiments/configs``.
-        settings: values to change in it, by dotted name; a value may be a whole part.
-    """
-
-    name: str
-    config: str
-    settings: dict[str, Any] = field(default_factory=dict)
+from benchmarks.trained.task import Job
 
 
 def _decayed(steps: int, **settings: Any) -> dict[str, Any]:

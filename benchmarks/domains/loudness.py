@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmarks.domains.task import Measures
+from benchmarks.trained.task import Measures
 from callbacks.metrics.loudness import loudness_probe, spearman
 from datamodules.tones import AMPLITUDES, TonesAndShapes
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.domains.jobs import PAIRED
-from benchmarks.domains.task import Measures, Task
+from benchmarks.trained.task import Measures, Task
 from callbacks.metrics.efflite import EffLiteSpace
 from callbacks.metrics.reading import strided_indices
 from callbacks.metrics.scoring import ScoreSettings

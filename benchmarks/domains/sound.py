@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmarks.domains.jobs import SOUND
 from benchmarks.domains.loudness import GAINS, follows_loudness, middling, sizes_told
-from benchmarks.domains.task import Measures, Task
+from benchmarks.trained.task import Measures, Task
 from callbacks.metrics.reading import read_samples
 from callbacks.metrics.trained_classifier import ClassifierSpace
 from callbacks.translation_picture import Panel, draw_panels

@@ -1,7 +1,7 @@
 """All tasks, in the order in which they are told."""
 
 from benchmarks.domains import depth, heads, hiding, paired, sound, text, tones, unpaired, video
-from benchmarks.domains.task import Task
+from benchmarks.trained.task import Task
 
 TASKS: tuple[Task, ...] = (
     paired.TASK,

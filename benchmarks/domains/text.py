@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.domains.jobs import TEXT
-from benchmarks.domains.task import Measures, Task
+from benchmarks.trained.task import Measures, Task
 from callbacks.metrics.reading import read_samples, strided_indices
 from callbacks.translation_picture import Panel, draw_panels
 from datamodules.batches import from_uint8

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from benchmarks.domains.jobs import TONES
 from benchmarks.domains.paired import credited
-from benchmarks.domains.task import Measures, Task
+from benchmarks.trained.task import Measures, Task
 from callbacks.metrics.features import FeatureSpace
 from callbacks.metrics.trained_classifier import ClassifierSpace
 from callbacks.translation_picture import Panel, draw_panels

@@ -26,7 +26,7 @@ from benchmarks.domains.paired import (
     subject,
     translated,
 )
-from benchmarks.domains.task import Measures, Task
+from benchmarks.trained.task import Measures, Task
 from callbacks.metrics.dependence import retrieval
 from callbacks.metrics.disturbances import SAVED
 from callbacks.metrics.input_use import grey_grid

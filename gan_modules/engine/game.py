@@ -144,6 +144,7 @@ class Game(LightningModule):
             )
         self.steps = {name: self.steps.get(name, 0) for name in names}
         self.referee = Referee(self, players, stages)
+        self.referee.set_rates(stages[0])
         optimizers: list[Optimizer] = [player.optimizer for player in players]
         return optimizers, [p.scheduler for p in players if p.scheduler is not None]
 
@@ -175,7 +176,9 @@ class Game(LightningModule):
             self.primary_stepped(self.images_seen - self._primary_at)
             self._primary_at = self.images_seen
         if began:
-            self.stage_began(self.referee.stages[self.position.stage])
+            stage = self.referee.stages[self.position.stage]
+            self.referee.set_rates(stage)
+            self.stage_began(stage)
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if self.rounds % every == 0:
             self.flush_statistics()

@@ -58,6 +58,14 @@ class Player:
                 f"Player {self.name}: micro_batches must be at least 1, got {self.micro_batches}"
             )
 
+    def set_rate(self, lr: float) -> None:
+        """Another learning rate from now on, which the scheduler scales from now on."""
+        for group in self.optimizer.param_groups:
+            factor = group["lr"] / group["initial_lr"] if group.get("initial_lr") else 1.0
+            group["lr"], group["initial_lr"] = lr * factor, lr
+        if self.scheduler is not None:
+            self.scheduler.base_lrs = [lr] * len(self.optimizer.param_groups)
+
 
 def linear_decay(
     optimizer: Optimizer, steps: tuple[int, int], steps_per_round: float = 1

@@ -34,6 +34,22 @@ def mean_over_ranks(tensor: Tensor) -> Tensor:
     return mean
 
 
+def joined_over_ranks(tensor: Tensor) -> Tensor:
+    """The rows of all ranks, one rank after the other; differentiable as :func:`mean_over_ranks`.
+
+    For a loss that compares each sample with all others. All ranks must call it together. Without
+    a process group it returns ``tensor`` itself.
+
+    Args:
+        tensor: floating ``(N, ...)``, of one shape on all ranks.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        return tensor
+    parts = [torch.zeros_like(tensor)] * dist.get_world_size()
+    parts[dist.get_rank()] = tensor
+    return mean_over_ranks(torch.cat(parts)) * len(parts)
+
+
 class _MeanOverRanks(torch.autograd.Function):
     """A linear map that is its own transpose, so that backward is the map itself."""
 

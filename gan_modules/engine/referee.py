@@ -51,6 +51,11 @@ class Referee:
         turns = self.stages[position.stage].turns
         return any(player in turn.names and turn.due(position.round) for turn in turns)
 
+    def set_rates(self, stage: Stage) -> None:
+        """Players whose rate a stage gives have it from now on; their optimizers keep it."""
+        for name, lr in stage.rates.items():
+            self.players[name].set_rate(lr)
+
     def play(self, batch: Mapping[str, Any], position: Position) -> None:
         """One round: every due turn, in order."""
         for turn in self.stages[position.stage].turns:

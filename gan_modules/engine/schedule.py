@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,15 @@ class Stage:
         name: shown in logs.
         planned_shock: samples change by plan when the stage begins, as at a new resolution: the
             collapse monitor begins anew there.
+        rates: learning rates of players from the beginning of this stage on, such as those of
+            pretraining; a player that is not named keeps the one it has.
     """
 
     turns: tuple[Turn, ...]
     images: int | None = None
     name: str = "adversarial"
     planned_shock: bool = False
+    rates: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -104,6 +107,8 @@ class Position:
 def check_schedule(stages: Sequence[Stage], players: Sequence[str]) -> None:
     """Every name is a player, every player has a turn, only the last stage is open-ended.
 
+    A player that has a rate must be one, and so must the rate be.
+
     Raises:
         ValueError: naming the turn or the player.
     """
@@ -112,6 +117,12 @@ def check_schedule(stages: Sequence[Stage], players: Sequence[str]) -> None:
     named = {name for stage in stages for turn in stage.turns for name in turn.names}
     if unknown := named - set(players):
         raise ValueError(f"schedule(): {sorted(unknown)} are no players; these are: {players}")
+    rated = {name: rate for stage in stages for name, rate in stage.rates.items()}
+    if wrong := [n for n, rate in rated.items() if n not in players or not rate > 0]:
+        raise ValueError(
+            f"schedule(): rates must be positive, of the players {list(players)}, got "
+            f"{ {name: rated[name] for name in wrong} }; name a player and a rate above 0"
+        )
     if idle := set(players) - named:
         raise ValueError(f"schedule(): {sorted(idle)} never get a turn; add one or drop the player")
     for stage in stages[:-1]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.domains import measuring
+from benchmarks.trained import measuring
 
 
 class OneProcess:
@@ -36,4 +36,4 @@ def test_another_process_can_take_its_work(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(sys, "argv", ["domains", "--task", "video", "--out", str(tmp_path)])
     with pytest.raises(SystemExit, match="^one$"):
         runpy.run_module("benchmarks.domains", run_name="__main__", alter_sys=True)
-    assert measuring.one.__module__ == "benchmarks.domains.measuring"
+    assert measuring.one.__module__ == "benchmarks.trained.measuring"

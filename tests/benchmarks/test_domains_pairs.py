@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmarks.domains import depth, paired, unpaired
 from benchmarks.domains.jobs import DEFENDED, DEPTHS, PAIRED, UNPAIRED
-from benchmarks.domains.training import settings
+from benchmarks.trained.training import settings
 from callbacks.metrics.rand_vgg import RandVGGSpace
 from experiments.__main__ import main
 from tests.helpers_translation import SmallDomains

@@ -37,6 +37,11 @@ def test_a_stage_ends_after_its_images_and_counts_its_own_rounds() -> None:
             lambda: check_schedule((Stage((Turn("g"),), name="first"),) * 2, ["g"]),
             "'first' has no end",
         ),
+        (
+            lambda: check_schedule((Stage((Turn("g"),), rates={"x": 1.0}),), ["g"]),
+            r"rates must be positive, of the players \['g'\], got \{'x': 1.0\}",
+        ),
+        (lambda: check_schedule((Stage((Turn("g"),), rates={"g": 0.0}),), ["g"]), "'g': 0.0"),
     ],
 )
 def test_a_schedule_that_cannot_run_is_refused(make, message: str) -> None:
@@ -83,3 +88,20 @@ def test_linear_decay_holds_then_falls_to_zero_in_steps_of_the_primary() -> None
     assert rates[:11] == [1.0] * 11
     assert rates[20] == pytest.approx(0.5)
     assert rates[30:] == [0.0, 0.0]
+
+
+def test_another_rate_is_scaled_by_the_decay_as_the_first_was() -> None:
+    weight = nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    player = Player("g", [weight], optimizer, linear_decay(optimizer, (0, 4)))
+    optimizer.step()
+    player.scheduler.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.5 * 0.75)
+    player.set_rate(0.1)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * 0.75)
+    optimizer.step()
+    player.scheduler.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * 0.5)
+    free = Player("h", [weight], torch.optim.SGD([weight], lr=0.5))
+    free.set_rate(0.1)
+    assert free.optimizer.param_groups[0]["lr"] == 0.1

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.domains.jobs import Job
+from benchmarks.trained.task import Job
 from callbacks.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]

@@ -1,18 +1,32 @@
-"""What one part of this benchmark is: trainings, what is measured of each, and a picture."""
+"""What one part of such a benchmark is: trainings, what is measured of each, and a picture."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.domains.jobs import Job
 from experiments.opening import OpenedRun
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Measures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training, for several seeds.
+
+    Attributes:
+        name: of the run folders and in the tables.
+        config: below ``experiments/configs``.
+        settings: values to change in it, by dotted name; a value may be a whole part.
+    """
+
+    name: str
+    config: str
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,7 @@ class Task:
         baselines: what needs no training, by name, measured on the same data.
         picture: of the runs of the first seed, by the name of the job.
         more_pictures: others of them, by the name of the file; None: there are none.
+        samples: Markdown of what they say, unpicked, below the table; None: they say nothing.
     """
 
     name: str
@@ -36,3 +51,4 @@ class Task:
     baselines: Callable[[Any], Mapping[str, Measures]]
     picture: Callable[[Mapping[str, OpenedRun]], Figure]
     more_pictures: Callable[[Mapping[str, OpenedRun]], Mapping[str, Figure]] | None = None
+    samples: Callable[[Mapping[str, OpenedRun]], str] | None = None
