@@ -1,8 +1,8 @@
 """What a batch holds: the one image contract of the library, and its way to bytes and back.
 
 Images are float32 ``(N, C, H, W)`` in [-1, 1]; the points of a 2-D toy set take their place as
-float32 ``(N, 2)``. Batches are dictionaries, so that collating, pinning and moving to a device work
-without our help and a key may be absent.
+float32 ``(N, 2)``. Sentences are int64 ``(N, T)`` numbers of words. Batches are dictionaries, so
+that collating, pinning and moving to a device work without our help and a key may be absent.
 """
 
 import torch
@@ -177,6 +177,78 @@ class Videos(TypedDict):
     frames: Tensor
     mismatched: NotRequired[Tensor]
     index: NotRequired[Tensor]
+
+
+#: Numbers that are no words, in sets of sentences: filling behind the end of a sentence, its
+#: beginning (which is never in a batch), its end, and a word that the vocabulary lacks.
+PAD, BOS, EOS, UNK = 0, 1, 2, 3
+
+
+class Sequences(TypedDict):
+    """Sentences as numbers of words.
+
+    Attributes:
+        tokens: int64 ``(N, T)``. Where the set has special tokens, a sentence ends with ``EOS``
+            and is filled with ``PAD``; elsewhere all T numbers count.
+        label: int64 ``(N,)`` class indices; absent when the data have no classes.
+        index: int64 ``(N,)`` places in the training part.
+    """
+
+    tokens: Tensor
+    label: NotRequired[Tensor]
+    index: NotRequired[Tensor]
+
+
+class UnpairedSequences(TypedDict):
+    """Sentences of two domains; which of them stand beside each other means nothing.
+
+    Attributes:
+        tokens_a: int64 ``(N, T)``, as in :class:`Sequences`.
+        tokens_b: int64 ``(N, T)``, of the same vocabulary.
+        index_a: int64 ``(N,)`` places in the training part of the first domain.
+        index_b: int64 ``(N,)`` places in the training part of the second.
+    """
+
+    tokens_a: Tensor
+    tokens_b: Tensor
+    index_a: NotRequired[Tensor]
+    index_b: NotRequired[Tensor]
+
+
+class WordVectors(TypedDict):
+    """Word vectors of two languages; which of them stand beside each other means nothing.
+
+    Attributes:
+        a: float32 ``(N, d)`` vectors of words of the first language, not bounded.
+        b: float32 ``(N, d)`` of the second; the dictionary is the data module's, for scores alone.
+        index_a: int64 ``(N,)`` places in the vocabulary of the first language.
+        index_b: int64 ``(N,)`` places in the vocabulary of the second.
+    """
+
+    a: Tensor
+    b: Tensor
+    index_a: NotRequired[Tensor]
+    index_b: NotRequired[Tensor]
+
+
+class SpeechAndText(TypedDict):
+    """Speech without transcripts beside text without sound, in phonemes; no pairs.
+
+    Attributes:
+        speech: float32 ``(N, S, F)`` features of pieces of speech, such as segments, in order.
+        speech_mask: bool ``(N, S)``: which pieces there are; the first ones of each row.
+        tokens: int64 ``(N, T)`` phonemes of other utterances, all below the size of the vocabulary.
+        token_mask: bool ``(N, T)``: which there are; the first ones of each row.
+        index_a: int64 ``(N,)`` places of the speech in its training part.
+        index_b: int64 ``(N,)`` places of the text in its training part.
+    """
+
+    speech: Tensor
+    speech_mask: Tensor
+    tokens: Tensor
+    token_mask: Tensor
+    index_a: NotRequired[Tensor]
+    index_b: NotRequired[Tensor]
 
 
 def to_uint8(images: Tensor) -> Tensor:

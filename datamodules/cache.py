@@ -232,7 +232,11 @@ def _write(entry: Path, key: str, contents: Contents) -> None:
 def _sweep(entry: Path) -> None:
     """Delete what killed makers of this entry left behind; a living one writes all the time."""
     for leftover in entry.parent.glob(f".{entry.name}-*"):
-        written = [path.stat().st_mtime for path in (leftover, *leftover.iterdir())]
+        try:
+            written = [path.stat().st_mtime for path in (leftover, *leftover.iterdir())]
+        except FileNotFoundError:
+            # Its maker is done and renames it at this very moment.
+            continue
         if time.time() - max(written) > _DEAD_AFTER_SECONDS:
             shutil.rmtree(leftover, ignore_errors=True)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from typing_extensions import get_type_hints
 
-from datamodules.batches import Points
+from datamodules.batches import Points, WordVectors
 
 #: Rounding may carry a resized image so far beyond [-1, 1].
 _TOLERANCE = 1e-3
@@ -43,18 +43,24 @@ _RULES: dict[str, _Rule] = {
     **dict.fromkeys(("index", "index_a", "index_b", "domain", "video"), _NUMBER),
     **dict.fromkeys(("label", "label_a", "label_b", "mismatched_label"), _NUMBER),
     **dict.fromkeys(("attributes", "attribute_mask", "labels"), _FLAGS),
+    **dict.fromkeys(("tokens", "tokens_a", "tokens_b"), _Rule(torch.int64, "N, T", low=0.0)),
+    **dict.fromkeys(("speech_mask", "token_mask"), _Rule(torch.bool, "N, T")),
+    "speech": _Rule(torch.float32, "N, S, F"),
     "text": _Rule(torch.float32, "N, E"),
     "sound": _Rule(torch.float32, "N, 1, M, F"),
 }
 _POINTS = _Rule(torch.float32, "N, 2")
+_WORDS = _Rule(torch.float32, "N, d")
 #: Pairs of keys that have the same shape, from the axis on that is given.
 _SAME_SHAPE = (
     ("a", "b", 2, "PairedImages"),
+    ("a", "b", 1, "WordVectors"),
     ("image", "mismatched_image", 1, ""),
     ("support", "support_landmarks", 1, ""),
     ("target", "target_landmarks", 1, ""),
     ("frames", "mismatched", 1, ""),
     ("attributes", "attribute_mask", 1, ""),
+    ("tokens", "token_mask", 1, ""),
 )
 
 
@@ -95,6 +101,8 @@ def validate_batch(batch: Mapping[str, Any], schema: type) -> None:
 def _rule(schema: type, key: str) -> _Rule:
     if schema is Points and key == "image":
         return _POINTS
+    if schema is WordVectors and key in ("a", "b"):
+        return _WORDS
     if key not in _RULES:
         raise _fault(
             f"{schema.__name__}.{key} must have a rule in contract.py", "none", "add one there"

@@ -122,6 +122,16 @@ def test_leftover_of_a_killed_maker_is_removed_and_that_of_a_living_one_is_not(
     assert {path.name[-6:] for path in entry.parent.glob(".*")} == {"living"}
 
 
+def test_work_that_its_maker_puts_in_place_meanwhile_is_no_failure(cache: Path) -> None:
+    make = Maker()
+    cached_images("set", KEY, make)
+    entry = the_entry(cache)
+    entry.rename(cache / "gone")
+    # A name that is listed, and nothing behind it when it is looked at.
+    (entry.parent / f".{entry.name}-renamed").symlink_to(cache / "nowhere")
+    assert_whole(cached_images("set", KEY, make))
+
+
 def test_faster_run_wins(cache: Path) -> None:
     inner = Maker()
 

@@ -18,6 +18,7 @@ from datamodules.batches import (
     TalkingHeads,
     UnpairedImages,
     Videos,
+    WordVectors,
 )
 from datamodules.contract import validate_batch
 
@@ -82,6 +83,12 @@ GOOD: dict[type, Callable[[], dict[str, Any]]] = {
         "frames": images(5, 1, 8, 8),
         "mismatched": images(5, 1, 8, 8),
         "index": numbers(),
+    },
+    WordVectors: lambda: {
+        "a": torch.randn(N, 5) * 9,
+        "b": torch.randn(N, 5) * 9,
+        "index_a": numbers(),
+        "index_b": numbers(),
     },
 }
 SCHEMAS = sorted(GOOD, key=lambda schema: schema.__name__)
@@ -184,6 +191,7 @@ def test_halves_of_a_pair_share_their_size_but_not_their_channels() -> None:
         (SoundImages, "sound", images(2, 6, 7), "must have shape (N, 1, M, F), got (4, 2, 6, 7)"),
         (Points, "image", torch.zeros(N, 3), "must have shape (N, 2), got (4, 3)"),
         (Videos, "mismatched", images(5, 1, 8, 9), "must have the shape of frames"),
+        (WordVectors, "b", torch.zeros(N, 4), "must have the shape of a (4, 5) from axis 1 on"),
         (Images, "image", images().half(), "must be float32, got float16; convert it"),
     ],
 )

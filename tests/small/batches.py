@@ -6,7 +6,18 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from tests.small.sizes import BANDS, CLASSES, FRAMES, SIZE, TEXT
+from datamodules.batches import EOS, PAD
+from tests.small.sizes import (
+    BANDS,
+    CLASSES,
+    FEATURES,
+    FRAMES,
+    PHONEMES,
+    SIZE,
+    TEXT,
+    WORDS,
+    WORDS_LENGTH,
+)
 
 #: Columns of ``length`` rows each, by key of the batch.
 Columns = dict[str, Tensor]
@@ -105,6 +116,54 @@ def heads(length: int) -> Columns:
     }
 
 
+def written(length: int, seed: int = 90) -> Tensor:
+    """Sentences of unlike lengths, ``EOS``, and ``PAD``."""
+    own = torch.Generator().manual_seed(seed)
+    tokens = torch.randint(4, WORDS, (length, WORDS_LENGTH), generator=own)
+    end = torch.randint(1, WORDS_LENGTH, (length, 1), generator=own)
+    place = torch.arange(WORDS_LENGTH)
+    return tokens.where(place < end, torch.tensor(EOS)).where(place <= end, torch.tensor(PAD))
+
+
+def sentences(length: int) -> Columns:
+    return {"tokens": written(length), "index": torch.arange(length)}
+
+
+def unpaired_sentences(length: int) -> Columns:
+    index = torch.arange(length)
+    return {
+        "tokens_a": written(length),
+        "tokens_b": written(length, seed=89),
+        "index_a": index,
+        "index_b": index.flip(0),
+    }
+
+
+def word_vectors(length: int) -> Columns:
+    """The second language is the first in another order, with its coordinates swapped."""
+    own = torch.Generator().manual_seed(88)
+    a, index = torch.randn(length, TEXT, generator=own), torch.arange(length)
+    other = index.flip(0)
+    return {"a": a, "b": a[other].flip(1), "index_a": index, "index_b": other}
+
+
+def speech_and_text(length: int) -> Columns:
+    """Utterances of two to seven pieces, each of a cluster, and other text of unlike lengths."""
+    own = torch.Generator().manual_seed(87)
+    index = torch.arange(length)
+    clusters = torch.randint(FEATURES, (length, 7), generator=own)
+    pieces = torch.randint(2, 8, (length, 1), generator=own)
+    sounds = torch.randint(2, 7, (length, 1), generator=own)
+    return {
+        "speech": nn.functional.one_hot(clusters, FEATURES).float(),
+        "speech_mask": torch.arange(7) < pieces,
+        "tokens": torch.randint(PHONEMES, (length, 6), generator=own),
+        "token_mask": torch.arange(6) < sounds,
+        "index_a": index,
+        "index_b": index.flip(0),
+    }
+
+
 #: By name of the batch type, the fourth field of a row of the catalogue.
 KINDS: dict[str, Callable[[int], Columns]] = {
     "Images": images,
@@ -116,6 +175,10 @@ KINDS: dict[str, Callable[[int], Columns]] = {
     "DomainImages": of_domains,
     "Videos": clips,
     "TalkingHeads": heads,
+    "Sequences": sentences,
+    "UnpairedSequences": unpaired_sentences,
+    "SpeechAndText": speech_and_text,
+    "WordVectors": word_vectors,
 }
 
 

@@ -1,0 +1,83 @@
+"""Numbers of words and words: what modules of sentences know of the vocabulary of their data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from datamodules.batches import EOS, PAD, UNK
+
+
+def vocabulary_of(data: Any, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Words by number as a data module has them.
+
+    Args:
+        data: a data module, or None.
+        known: what is known already, of a checkpoint; stays where the data say nothing.
+    """
+    return tuple(getattr(data, "vocabulary", known))
+
+
+def numbered(sentence: str, vocabulary: Sequence[str], length: int) -> Tensor:
+    """A sentence as int64 ``(1, T)``, with its end; an unknown word is ``UNK``.
+
+    Args:
+        sentence: words with spaces between them, written as in the vocabulary.
+        vocabulary: words by number.
+        length: T.
+
+    Raises:
+        ValueError: if the sentence has no words, or more than fit before the end.
+    """
+    words = sentence.split()
+    if not 0 < len(words) < length:
+        raise ValueError(
+            f"sentence must have 1 to {length - 1} words, got {len(words)} in {sentence[:40]!r}; "
+            "shorten it, or train on longer ones"
+        )
+    places = {word: number for number, word in reversed(list(enumerate(vocabulary)))}
+    numbers = [places.get(word, UNK) for word in words] + [EOS]
+    return torch.tensor([numbers + [PAD] * (length - len(numbers))])
+
+
+def check_tokens(
+    owner: nn.Module, batch: Mapping[str, Tensor], key: str, vocabulary_size: int, length: int
+) -> None:
+    """Ids and length of a batch against what the networks were built for.
+
+    Args:
+        owner: named in errors.
+        batch: the first of a run.
+        key: of the sentences in it.
+        vocabulary_size: V of the networks.
+        length: T of the networks.
+
+    Raises:
+        ValueError: naming what does not fit.
+    """
+    name = type(owner).__name__
+    if key not in batch:
+        raise ValueError(
+            f"{name}: batch must have the key {key}, got {sorted(batch)}; choose a data "
+            "module of sentences, 'ganagerie list' names what each variant takes"
+        )
+    tokens = batch[key]
+    if tokens.dtype != torch.int64 or tokens.ndim != 2:
+        raise ValueError(
+            f"{name}: {key} must be int64 (N, T), got {tokens.dtype} {tuple(tokens.shape)}; "
+            "give numbers of words"
+        )
+    if tokens.shape[1] != length:
+        raise ValueError(
+            f"{name}: sentences of the data have the length {tokens.shape[1]} but the "
+            f"generator's {length}; set length of the networks to {tokens.shape[1]}"
+        )
+    if int(tokens.max()) >= vocabulary_size or int(tokens.min()) < 0:
+        raise ValueError(
+            f"{name}: {key} must lie in 0..{vocabulary_size - 1}, got "
+            f"{int(tokens.min())}..{int(tokens.max())}; set vocabulary_size of the networks to "
+            "that of the data"
+        )
