@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Processes that share the suite: one a core, four at most. With 0, as on one core, pytest is alone.
+TEST_PROCESSES ?= $(shell $(PYTHON) -c "import os; n = os.cpu_count(); print(n > 1 and min(n, 4) or 0)")
+# Each has a part of the list; one that is done takes over half of what another has left.
+TEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 .PHONY: demo test test-slow lint bench clean
 
@@ -15,10 +19,10 @@ demo: $(INSTALLED)  ## train on real images offline, then write the report
 	$(BIN)/ganagerie fit --config experiments/configs/demo.yaml
 
 test: $(INSTALLED)  ## what CI runs
-	$(BIN)/python -m pytest
+	$(TEST)
 
 test-slow: $(INSTALLED)  ## the long proofs as well
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(TEST) -m "slow or not slow"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -11,9 +11,15 @@ ROOT = Path(__file__).parents[1]
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
+    """A port of loopback that nobody listens on, nor is given to another who asks like this."""
+    with socket.socket() as probe, socket.socket() as caller:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
+        probe.listen(1)
+        caller.connect(probe.getsockname())
+        # The end of a connection that is closed first keeps its port for a minute; who knows the
+        # port may listen there, and the system offers it to nobody.
+        probe.accept()[0].close()
         return int(probe.getsockname()[1])
 
 

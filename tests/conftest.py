@@ -1,5 +1,6 @@
 """What all tests share: one thread, one seed, no progress bars, and a server of commands."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,8 +31,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandServer]:
 
 
 @pytest.fixture(scope="session")
-def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which two gloo ranks, started once for the whole suite, left what they saw."""
-    out = tmp_path_factory.mktemp("two_ranks")
-    run_two(["-m", "tests.two_ranks", out])
+def two_ranks(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """The folder in which two gloo ranks, started once for the whole suite, left what they saw.
+
+    Where processes share the suite, the first that asks starts the ranks and the others wait.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        shared = shared.parent
+    out, done = shared / "two_ranks", shared / "two_ranks.done"
+    with open(shared / "two_ranks.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not out.exists():
+            out.mkdir()
+            # Less than a test's own limit, under which the others wait.
+            run_two(["-m", "tests.two_ranks", out], timeout=500)
+            done.touch()
+    assert done.exists(), "the two ranks failed; the test that started them says why"
     return out

@@ -1,5 +1,6 @@
 """Two gloo ranks against one process on the joined batch."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,15 @@ def largest_difference(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -
     return max(float((x - y).abs().max() / y.abs().max().clamp_min(1e-30)) for x, y in pairs)
 
 
+@functools.cache
+def alone_case(name: str) -> dict[str, Any]:
+    """One process on the joined batch, played once for all tests."""
+    return equal_case(name, 0, 1)
+
+
 @pytest.mark.parametrize("name", names())
 def test_two_ranks_equal_one_process_on_the_joined_batch(ranks, name: str) -> None:
-    alone = equal_case(name, 0, 1)
+    alone = alone_case(name)
     seen = [rank[f"equal/{name}"] for rank in ranks]
     assert largest_difference(seen[0]["weights"], alone["weights"]) <= 1e-12
     assert largest_difference(seen[1]["weights"], alone["weights"]) <= 1e-12
@@ -33,14 +40,14 @@ def test_two_ranks_equal_one_process_on_the_joined_batch(ranks, name: str) -> No
 
 
 def test_their_statistics_are_those_of_the_joined_batch(ranks) -> None:
-    alone = equal_case("WGANGP", 0, 1)["statistics"]
+    alone = alone_case("WGANGP")["statistics"]
     for rank in ranks:
         assert rank["equal/WGANGP"]["statistics"] == pytest.approx(alone, rel=1e-9)
 
 
 def test_clipping_comes_after_the_reduction(ranks) -> None:
     options = {"generator_clip_norm": 0.05, "discriminator_clip_norm": 0.05}
-    alone, free = equal_case("WGANGP", 0, 1, **options), equal_case("WGANGP", 0, 1)
+    alone, free = equal_case("WGANGP", 0, 1, **options), alone_case("WGANGP")
     assert largest_difference(ranks[0]["equal/clipped"]["weights"], alone["weights"]) <= 1e-12
     assert largest_difference(free["weights"], alone["weights"]) > 1e-3
 

@@ -16,7 +16,7 @@ from pytorch_lightning import Trainer
 
 import gan_modules.base  # noqa: F401  (registers the strategy)
 from callbacks.evaluation import Evaluation
-from tests import two_ranks_callbacks, two_ranks_collapse
+from tests import two_ranks_callbacks, two_ranks_collapse, two_ranks_reduction
 from tests.small_variants import SmallImages, build, kind_of, loader, names, sgd
 
 ROUNDS = 10
@@ -136,6 +136,7 @@ def main(out: Path) -> None:
     seen["buffers"] = buffers_case(rank)
     seen["non_finite"] = non_finite_case(rank)
     seen["scores"] = scores_case(out / "scores", 2)
+    seen["reduction"] = two_ranks_reduction.cases(rank, 2)
     torch.save(seen, out / f"rank{rank}.pt")
     of_callbacks = out / "callbacks"
     of_callbacks.mkdir(exist_ok=True)

@@ -1,10 +1,8 @@
-"""Run in two gloo processes by ``test_means_over_ranks.py``: terms that are not means over samples.
+"""Played by ``tests/two_ranks.py`` in two gloo processes: terms that are not means over samples.
 
 Each function is also called in one process on the joined batch; what it returns must be equal.
 """
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -95,16 +93,7 @@ def local(rank: int, world: int) -> Tensor:
 CASES = {"curved": curved, "unequal": unequal_losses, "features": features, "dragan": dragan}
 
 
-def main(out: Path) -> None:
-    """Write what this rank saw to ``<out>/rank<k>.pt``."""
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo")
-    rank, world = dist.get_rank(), dist.get_world_size()
+def cases(rank: int, world: int) -> dict[str, Any]:
+    """All that a rank sees."""
     seen: dict[str, Any] = {name: case(rank, world) for name, case in CASES.items()}
-    seen["local"] = local(rank, world)
-    torch.save(seen, out / f"rank{rank}.pt")
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    return {**seen, "local": local(rank, world)}

@@ -35,20 +35,22 @@ with sole_writer(Path(sys.argv[1])):
         time.sleep(60)
         os._exit(0)
     print(worker, flush=True)
-    time.sleep(0.2)
+    sys.stdin.readline()
     os.kill(os.getpid(), 9)
 """
 
 
 def test_worker_does_not_keep_the_lock_of_a_killed_run(tmp_path: Path) -> None:
     words = [sys.executable, "-c", DYING_WRITER, str(tmp_path)]
-    writer = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert writer.stdout is not None
+    pipe = subprocess.PIPE
+    writer = subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, cwd=ROOT)
+    assert writer.stdin is not None and writer.stdout is not None
     with writer.stdout:
         worker = int(writer.stdout.readline())
     try:
         with pytest.raises(ValueError, match="one process at a time"), sole_writer(tmp_path):
             raise AssertionError("two writers")
+        writer.stdin.close()
         assert writer.wait(30) == -signal.SIGKILL
         with sole_writer(tmp_path):
             os.kill(worker, 0)

@@ -1,21 +1,20 @@
 """Two gloo ranks against one process: losses of batch means (known answer 26 and DRAGAN)."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from benchmarks.ranks import run_two
 from gan_modules.engine.reduction import mean_over_ranks
 from tests.two_ranks_reduction import CASES, local, part
 
 
 @pytest.fixture(scope="module")
-def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def ranks(two_ranks: Path) -> list[dict[str, Any]]:
     """What each rank saw."""
-    out = tmp_path_factory.mktemp("reduction")
-    run_two(["-m", "tests.two_ranks_reduction", out])
-    return [torch.load(out / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+    files = [two_ranks / f"rank{rank}.pt" for rank in range(2)]
+    return [torch.load(file, weights_only=True)["reduction"] for file in files]
 
 
 @pytest.mark.parametrize("name", CASES)
