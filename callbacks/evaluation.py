@@ -20,7 +20,8 @@ from callbacks.offers import draws, translates
 from callbacks.preemption import preempted
 from callbacks.run_folder import RunFolder, finite_or_none
 from callbacks.run_records import EvaluationRow
-from callbacks.subjects import Samples, Translations, subject_for
+from callbacks.subject_choice import Subject, subject_without_features
+from callbacks.subjects import subject_for
 
 
 @runtime_checkable
@@ -39,7 +40,10 @@ class Watcher(Protocol):
 class Evaluation(Callback):
     """Scores on a grid of images_seen and at the end; each asks for a checkpoint.
 
-    Of a translation every domain that is led to is scored, see :class:`Translations`.
+    Of a translation every domain that is led to is scored, see :class:`Translations`; of a map of
+    word vectors its dictionary, see :class:`WordTranslations`; of sentences also their words, see
+    :class:`Sentences`; of sentences that are rewritten what they are rewritten for, see
+    :func:`rewriting_subject`; of speech what is heard in it, see :class:`Transcriptions`.
 
     All ranks take part, and the samples are those of one process: sample ``i`` is a function of
     ``(seed, i)``. Training is bit-identical with and without it. A line of the grid is passed over
@@ -50,7 +54,7 @@ class Evaluation(Callback):
         samples: generated images of one evaluation.
         split: the real images that they are compared with: train, as most papers do, or held_out.
         space: feature space: auto, identity, rand_vgg, efflite0, cls, inception_v3_tf,
-            inception_clean.
+            inception_clean, ppmi64.
         inception_weights: path of the published Inception weights; without it no score is called
             FID.
         seed: of the latents.
@@ -101,7 +105,7 @@ class Evaluation(Callback):
         self.seed = seed
         self.max_share = max_share
         self.last_scores: dict[str, float | None] = {}
-        self._subject: Samples | Translations | None = None
+        self._subject: Subject | None = None
         self._grid = ImageGrid(every_n_images)
         self._evaluated: int | None = None
         self._cost = 0.0
@@ -115,16 +119,17 @@ class Evaluation(Callback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Choose the feature space and read the real images before training starts.
 
-        A module that makes no images is left alone.
+        A module that offers nothing that could be scored is left alone.
 
         Raises:
             ValueError: the space does not suit the data, or nothing is held out.
         """
         if stage != "fit" or self._subject is not None:
             return
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        self._subject = subject_without_features(pl_module, data, self.samples)
         if not (draws(pl_module) or translates(pl_module)):
             return
-        data: Any = trainer.datamodule  # type: ignore[attr-defined]
         space = choose_space(data, self.inception_weights, self.space_name)
         space = space.to(trainer.strategy.root_device)
         self._subject = subject_for(pl_module, data, space, self.samples, self.split, self.settings)

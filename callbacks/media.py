@@ -1,11 +1,11 @@
-"""One way to send an image, a plot or a video: to the run folder, W&B and TensorBoard.
+"""One way to send an image, a plot, a video or text: to the run folder, W&B and TensorBoard.
 
 The file in the run folder is always written; the dashboards get the same picture when their loggers
 are there. Call these functions on every rank or only on rank 0: other ranks do nothing.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
@@ -104,6 +104,56 @@ def publish_video(
             _to_tensorboard(logger, key, data, size, images_seen)
 
 
+def publish_text(
+    trainer: pl.Trainer, key: str, columns: Mapping[str, Sequence[str]], images_seen: int
+) -> None:
+    """Send lines of text, in one column or several.
+
+    The file is a ``.tsv`` whose first line names the columns; a tab or a line break within a text
+    becomes a space.
+
+    Args:
+        trainer: tells the run folder and the loggers.
+        key: such as ``samples``.
+        columns: texts by title, equally many in each column.
+        images_seen: the moment.
+
+    Raises:
+        ValueError: there is no column, or one is longer than another.
+        StorageError: the run folder cannot be written.
+    """
+    if not trainer.is_global_zero:
+        return
+    write_text(RunFolder.of(trainer), key, columns, images_seen)
+    titles, rows = list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            _to_wandb(logger, key, images_seen, lambda wandb: wandb.Table(titles, rows))
+        elif isinstance(logger, TensorBoardLogger):
+            _text_to_tensorboard(logger, key, [titles, *rows], images_seen)
+
+
+def write_text(
+    run: RunFolder, key: str, columns: Mapping[str, Sequence[str]], images_seen: int
+) -> None:
+    """Write the file of :func:`publish_text` alone.
+
+    Raises:
+        ValueError: there is no column, or one is longer than another.
+        StorageError: the run folder cannot be written.
+    """
+    if len({len(texts) for texts in columns.values()}) != 1:
+        counts = {title: len(texts) for title, texts in columns.items()}
+        raise ValueError(
+            f"publish_text: columns must be one or more of equal length, got {counts}; fill up the "
+            "shorter ones"
+        )
+    rows = [list(columns), *zip(*columns.values(), strict=True)]
+    lines = ["\t".join(" ".join(text.split()) for text in row) for row in rows]
+    file = run.media_file(key, images_seen, ".tsv")
+    write_atomically(file, ("\n".join(lines) + "\n").encode())
+
+
 def gif(frames: Tensor, fps: float = 8.0) -> tuple[bytes, tuple[int, int]]:
     """Encode frames as a GIF.
 
@@ -184,3 +234,24 @@ def _to_tensorboard(
             writer.add_summary(summary, images_seen)
 
     attempt(logger, "media", send)
+
+
+def _text_to_tensorboard(
+    logger: TensorBoardLogger, key: str, rows: Sequence[Sequence[str]], images_seen: int
+) -> None:
+    def send() -> None:
+        from torch.utils.tensorboard.summary import text
+
+        head, *rest = ["| " + " | ".join(map(_in_a_cell, row)) + " |" for row in rows]
+        table = "\n".join([head, "|---" * len(rows[0]) + "|", *rest])
+        writer = logger.experiment._get_file_writer()
+        if writer is not None:
+            writer.add_summary(text(key, table), images_seen)
+
+    attempt(logger, "media", send)
+
+
+def _in_a_cell(words: str) -> str:
+    """Words that Markdown shows as they are: vocabularies may hold any sign."""
+    plain = "".join(f"\\{sign}" if sign in "\\`*_{}[]<>#|~" else sign for sign in words)
+    return " ".join(plain.split())

@@ -24,7 +24,7 @@ from callbacks.memorization_probe import (
     UnfitSamplesError,
 )
 from callbacks.metrics.spaces import choose_space
-from callbacks.offers import draws
+from callbacks.offers import draws, speaks
 from callbacks.preemption import preempted
 from callbacks.run_folder import RunFolder
 
@@ -91,10 +91,11 @@ class Memorization(Callback):
         wanted = self.at_end or self.every_n_images is not None
         if stage != "fit" or self._probe is not None or not wanted:
             return
-        if not draws(pl_module):
+        if not draws(pl_module) or speaks(pl_module):
             raise ValueError(
-                f"Memorization: the model must draw from latents, got {type(pl_module).__name__}; "
-                "set memorization.at_end: false and every_n_images: null"
+                "Memorization: the model must draw from latents, images or points, got "
+                f"{type(pl_module).__name__}; set memorization.at_end: false and every_n_images: "
+                "null (of sentences, copy_rate is among the scores)"
             )
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         device = trainer.strategy.root_device

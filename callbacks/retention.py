@@ -18,13 +18,25 @@ from typing import Any, Literal
 from callbacks.collapse.candidates import after_collapse, strictly
 from callbacks.collapse.health import Health, state_of
 
+#: The criterion of a map of word vectors, which needs no dictionary.
+_DICTIONARY = "csls_cosine@"
+#: Of rewritten sentences: the geometric mean of style and content, which needs no pairs.
+_REWRITTEN = "style_content@"
+#: Of translated sentences, and of summaries, which need no pairs either.
+_ROUND_TRIP, _CHANNEL = "round_trip_bleu4@", "nll_channel@"
+#: Of recognised speech: fluency less variety, which needs no transcripts.
+_HEARD = "nll_less_log_usage@"
 LOWER_IS_BETTER = (
     *("fd_", "fid@", "fid_", "kd_", "kid@", "kid_"),
-    *("cycle_l1/", "paired_l1/"),
+    *("cycle_l1/", "paired_l1/", "nll_", "per@", "per_"),
 )
 HIGHER_IS_BETTER = (
     *("precision_", "recall_", "density_", "coverage_", "cs_", "is@", "is_"),
     *("paired_psnr/", "paired_ssim/"),
+    *(_DICTIONARY, "p1_", "p5_"),
+    *(_REWRITTEN, "style_accuracy@", "content_bleu", "reference_"),
+    *(_ROUND_TRIP, "rouge"),
+    *("bleu", "valid_share@"),
 )
 
 
@@ -68,7 +80,8 @@ class Retention:
         keep_last: how many of the newest checkpoints stay, at least 1.
         keep_best: how many of the best evaluated checkpoints stay, 0 or more.
         monitor: the score that ranks them; None takes the first Frechet distance of a row, or, for
-            points in the plane, the first coverage.
+            points in the plane, the first coverage, or, for word vectors, the criterion that needs
+            no dictionary, or, for rewritten sentences, the mean of style and content.
         mode: ``"min"`` or ``"max"``; None follows from the name of the score.
 
     Raises:
@@ -124,7 +137,8 @@ class Retention:
         if name is not None and _IN_THE_PLANE in name:
             # Mean and covariance of points say nothing about the modes between them.
             return next((key for key in scores if key.startswith("coverage_")), name)
-        return name
+        others = (_DICTIONARY, _REWRITTEN, _ROUND_TRIP, _CHANNEL, _HEARD)
+        return name or next((key for key in scores if key.startswith(others)), None)
 
     def direction(self, row: Mapping[str, Any]) -> Literal["min", "max"]:
         """Tell the good direction of the score by which a row is ranked."""

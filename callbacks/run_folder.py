@@ -13,7 +13,7 @@ knows a file name. It imports neither torch nor Lightning, so that commands answ
 | | the probes and events of the collapse monitor, whose ``kind`` says so |
 | memorization.json | the last verdict on copies of training images |
 | translations.jsonl | one JSON object per probe of a translation |
-| media/<key>/<images_seen>.png | pictures over time |
+| media/<key>/<images_seen>.png | pictures over time; sentences as .tsv |
 | wandb/, tensorboard/ | what those tools write |
 | report.html | the page that `report` writes |
 """
@@ -346,7 +346,7 @@ class RunFolder(CheckpointFolder):
         Args:
             key: such as ``samples``; a slash makes folders in folders.
             images_seen: the moment.
-            suffix: ``.png``, or ``.gif`` for moving pictures.
+            suffix: ``.png``; ``.gif`` for moving pictures, ``.tsv`` for text.
 
         Raises:
             ValueError: the key would lead out of the media folder.

@@ -1,4 +1,4 @@
-"""Files of a run with one JSON object a line."""
+"""Files of a run with one JSON object a line, and files with columns of text."""
 
 from __future__ import annotations
 
@@ -42,3 +42,21 @@ def storable(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def read_columns(path: Path) -> dict[str, list[str]]:
+    """Read columns of text by their titles, as ``callbacks/media.py`` writes them.
+
+    Raises:
+        ValueError: the file is not such.
+    """
+    try:
+        titles, *rows = [line.split("\t") for line in path.read_text("utf-8").splitlines()]
+        columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in titles]
+        return dict(zip(titles, columns, strict=True))
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:80]
+        raise ValueError(
+            f"RunFolder: {path} must hold columns of text with their titles, got damaged content "
+            f"({reason}); delete that file"
+        ) from error

@@ -9,20 +9,29 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from callbacks.image_grid import ImageGrid
-from callbacks.media import publish_figure, publish_image
-from callbacks.offers import draws, has_panels
+from callbacks.media import publish_figure, publish_image, publish_text
+from callbacks.offers import draws, has_panels, rewrites, speaks, transcribes
 from callbacks.panels import grid_of_panels, panels_of
 from callbacks.randomness import same_randomness
+from callbacks.recognition import transcript_columns
+from callbacks.rewriting import rewriting_columns
 from gan_modules.engine.sampling import evaluating
 
 _SHOWN_POINTS = 2000
+#: Sentences of the fixed latents, and as many others.
+_SHOWN_SENTENCES = 16
+_STRIDE = 1_000_003
+#: Titles of the columns of sentences.
+SAME, FRESH = "the same latents each time", "new latents"
 
 
 class SampleGrid(Callback):
     """Decode fixed latents on a grid of images_seen, at the start and at the end.
 
     Of a module that is fed images it shows fixed inputs and what becomes of them, ``columns`` of
-    each direction.
+    each direction. Of sentences it shows 16 of fixed latents, and 16 of others;
+    of a module that rewrites sentences, ``columns`` fixed ones of each direction, and
+    of one that transcribes speech ``columns`` fixed utterances.
 
     Training with this callback is bit-identical to training without it: latents come from a
     generator of their own, the global random states are put back, and so is every module's mode.
@@ -30,7 +39,8 @@ class SampleGrid(Callback):
 
     Args:
         every_n_images: real images between two pictures; None makes only the first and the last.
-        samples: number of latents; for 2-D data the number of points is 2,000 instead.
+        samples: number of latents; for 2-D data the number of points is 2,000 instead, for
+            sentences at most 16.
         columns: images in a row.
         seed: of the latents.
         key: name of the pictures in the run folder and on the dashboards.
@@ -94,13 +104,26 @@ class SampleGrid(Callback):
             StorageError: the run folder cannot be written.
         """
         moment = self._published = int(pl_module.images_seen)
-        if not trainer.is_global_zero or not (draws(pl_module) or has_panels(pl_module)):
+        fed = (has_panels, rewrites, transcribes)
+        offers = draws(pl_module) or any(one(pl_module) for one in fed)
+        if not trainer.is_global_zero or not offers:
             return
         own = torch.Generator().manual_seed(self.seed)
         with torch.no_grad(), evaluating(pl_module), same_randomness(self.seed, pl_module.device):
             if has_panels(pl_module):
                 groups = panels_of(pl_module, trainer.datamodule, self.columns)  # type: ignore[attr-defined]
                 publish_image(trainer, self.key, grid_of_panels(groups), moment)
+                return
+            if rewrites(pl_module):
+                columns = rewriting_columns(pl_module, trainer.datamodule, self.columns)  # type: ignore[attr-defined]
+                publish_text(trainer, self.key, columns, moment)
+                return
+            if transcribes(pl_module):
+                columns = transcript_columns(pl_module, trainer.datamodule, self.columns)  # type: ignore[attr-defined]
+                publish_text(trainer, self.key, columns, moment)
+                return
+            if speaks(pl_module):
+                publish_text(trainer, self.key, self._sentences(pl_module, own, moment), moment)
                 return
             latents = pl_module.draw_latents(self.samples, generator=own)
             samples = pl_module.decode(latents)
@@ -115,6 +138,14 @@ class SampleGrid(Callback):
         grid = make_grid(samples, nrow=self.columns, padding=2, pad_value=1.0)
         # make_grid repeats a grey image as three channels; one is enough in the file.
         publish_image(trainer, self.key, grid[: samples.shape[1]], moment)
+
+    def _sentences(self, module: Any, own: torch.Generator, moment: int) -> dict[str, list[str]]:
+        other = torch.Generator().manual_seed(self.seed * _STRIDE + moment + 1)
+        count = min(self.samples, _SHOWN_SENTENCES)
+        return {
+            title: module.words(module.decode(module.draw_latents(count, generator=generator)))
+            for title, generator in ((SAME, own), (FRESH, other))
+        }
 
     def _real_points(self, trainer: pl.Trainer) -> Tensor:
         """Return up to 2,000 real points ``(N, 2)``, evenly spaced through the training set."""

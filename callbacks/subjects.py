@@ -28,8 +28,9 @@ from callbacks.metrics.reading import (
 from callbacks.metrics.real_statistics import real_statistics
 from callbacks.metrics.reference import RealStatistics
 from callbacks.metrics.scoring import ScoreSettings, score_bank
-from callbacks.offers import translates
+from callbacks.offers import speaks, translates
 from callbacks.randomness import same_randomness
+from callbacks.sentence_subject import Sentences
 from datamodules.batches import from_uint8
 
 _STACK = 32
@@ -238,11 +239,12 @@ def inputs_of(data: Any, domain: str, fewest: int) -> Any:
 
 def subject_for(
     module: Any, data: Any, space: FeatureSpace, samples: int, split: Split, settings: ScoreSettings
-) -> Samples | Translations:
+) -> Samples | Sentences | Translations:
     """What is to be scored of a module; see the top of this file."""
     if translates(module):
         return Translations(module, data, space, samples, split, settings)
-    return Samples(data, space, samples, split, settings)
+    kind = Sentences if speaks(module) else Samples
+    return kind(data, space, samples, split, settings)
 
 
 def _named(by_target: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

@@ -54,26 +54,32 @@ def spectrum(sounds: Tensor) -> Tensor:
     return found.reshape(*sounds.shape[:-1], *found.shape[1:])
 
 
-@lru_cache(maxsize=1)
-def mel_filters() -> Tensor:
-    """Return the triangles ``(64, 513)`` over frequency bins, each of height 1."""
+@lru_cache(maxsize=2)
+def mel_filters(bands: int = BANDS, window: int = _WINDOW) -> Tensor:
+    """Return triangles ``(bands, window // 2 + 1)`` over frequency bins, each of height 1.
+
+    Args:
+        bands: triangles, from 50 to 8000 Hz.
+        window: samples of the transform.
+    """
 
     def mel(hertz: float) -> float:
         return 2595.0 * math.log10(1.0 + hertz / 700.0)
 
-    corners = torch.linspace(mel(_LOWEST), mel(_HIGHEST), BANDS + 2, dtype=torch.float64)
+    corners = torch.linspace(mel(_LOWEST), mel(_HIGHEST), bands + 2, dtype=torch.float64)
     edges = 700.0 * (10.0 ** (corners / 2595.0) - 1.0)
-    bins = torch.arange(_WINDOW // 2 + 1, dtype=torch.float64) * RATE / _WINDOW
+    bins = torch.arange(window // 2 + 1, dtype=torch.float64) * RATE / window
     low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising, falling = (bins - low) / (middle - low), (high - bins) / (high - middle)
     return torch.minimum(rising, falling).clamp(min=0.0)
 
 
-def read_wave(path: Path) -> Tensor:
+def read_wave(path: Path, least_rate: int = 1000) -> Tensor:
     """Read a WAV of integers to 16 kHz mono.
 
     Args:
         path: PCM of 8, 16, 24 or 32 bits, any rate, any number of channels, which are averaged.
+        least_rate: samples per second below which a file is refused.
 
     Returns:
         float32 ``(T,)`` in [-1, 1].
@@ -90,10 +96,10 @@ def read_wave(path: Path) -> Tensor:
             f"read_wave: files must be WAV of integers (PCM), got {path} "
             f"({error or 'ends too early'}); convert it to 16-bit PCM"
         ) from error
-    if width not in (1, 2, 3, 4) or rate < 1000 or not data:
+    if width not in (1, 2, 3, 4) or rate < least_rate or not data:
         raise ValueError(
-            f"read_wave: files must hold sound of 8 to 32 bits at 1000 Hz or more, got {path} "
-            f"({8 * width} bits, {rate} Hz, {len(data)} bytes); convert it to 16-bit PCM"
+            f"read_wave: files must hold sound of 8 to 32 bits at {least_rate} Hz or more, got "
+            f"{path} ({8 * width} bits, {rate} Hz, {len(data)} bytes); convert it to 16-bit PCM"
         )
     whole = len(data) // (channels * width) * channels * width
     samples = _integers(data[:whole], width).reshape(-1, channels).mean(1)

@@ -39,8 +39,25 @@ def spoken(requests: Sequence[tuple[str, str, int, int]]) -> list[NDArray[np.flo
     Raises:
         ValueError: when the package is missing, or a request cannot be spoken.
     """
+    return list(in_fresh_process("from datamodules.speech import speak", requests).values())
+
+
+def in_fresh_process(imports: str, requests: Sequence[Any]) -> dict[str, NDArray[Any]]:
+    """Let another process speak.
+
+    Args:
+        imports: what gives it a function ``speak``: requests on stdin, an archive of arrays on
+            stdout, and an exit status.
+        requests: what is said, as plain data.
+
+    Returns:
+        The arrays, in their order.
+
+    Raises:
+        ValueError: what it says when it fails.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", _SPEAK],
+        [sys.executable, "-c", f"import sys\n{imports}\nsys.exit(speak())"],
         input=json.dumps(list(requests)).encode(),
         capture_output=True,
         check=False,
@@ -49,14 +66,7 @@ def spoken(requests: Sequence[tuple[str, str, int, int]]) -> list[NDArray[np.flo
     if done.returncode:
         raise ValueError(" ".join(done.stderr.decode(errors="replace").split())[-400:])
     with np.load(io.BytesIO(done.stdout)) as arrays:
-        return [arrays[name] for name in arrays.files]
-
-
-_SPEAK = """
-import sys
-from datamodules.speech import speak
-sys.exit(speak())
-"""
+        return {name: arrays[name] for name in arrays.files}
 
 
 def speak() -> int:
@@ -81,25 +91,32 @@ def say_all(requests: Sequence[tuple[str, str, int, int]]) -> list[NDArray[np.fl
 class Speaker:
     """Speaks words to arrays; a context manager, since the library is one for the whole process.
 
+    Args:
+        owner: the data set that its errors name.
+        phonemes: whether the library tells when each phoneme begins, as events of type 7.
+
     Raises:
         ValueError: when the package is missing or its library does not start.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, owner: str = "SpokenDigits", phonemes: bool = False) -> None:
+        self.owner = owner
         try:
             import espeakng_loader
         except ImportError as error:
             raise ValueError(
-                f"SpokenDigits: data must come with the package espeakng-loader, got {error}; "
+                f"{owner}: data must come with the package espeakng-loader, got {error}; "
                 "pip install espeakng-loader"
             ) from error
         self._library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
         # It looks for a folder espeak-ng-data in the path that it is given.
         parent = str(Path(espeakng_loader.get_data_path()).parent)
-        self._rate = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, parent.encode(), 0))
+        self._rate = int(
+            self._library.espeak_Initialize(_SYNCHRONOUS, 0, parent.encode(), int(phonemes))
+        )
         if self._rate <= 0:
             raise ValueError(
-                f"SpokenDigits: eSpeak NG must start, got code {self._rate} with its data in "
+                f"{owner}: eSpeak NG must start, got code {self._rate} with its data in "
                 f"{parent}; pip install --force-reinstall espeakng-loader"
             )
         self._parts: list[NDArray[np.int16]] = []
@@ -128,10 +145,17 @@ class Speaker:
         Raises:
             ValueError: when the library does not know the voice, or stays silent.
         """
+        samples, rate = self.say_raw(text, voice, rate, pitch)
+        return resample(torch.from_numpy(samples), rate).numpy()
+
+    def say_raw(
+        self, text: str, voice: str, rate: int, pitch: int
+    ) -> tuple[NDArray[np.float32], int]:
+        """As :meth:`say`, at the library's own samples per second, which come second."""
         code = int(self._library.espeak_SetVoiceByName(voice.encode()))
         if code != _OK:
             raise ValueError(
-                f"SpokenDigits: voices must be known to eSpeak NG, got {voice!r} (code {code}); "
+                f"{self.owner}: voices must be known to eSpeak NG, got {voice!r} (code {code}); "
                 "take en-us, en-us+f3 or another of its list"
             )
         self._library.espeak_SetParameter(_RATE, rate, 0)
@@ -153,11 +177,10 @@ class Speaker:
         self._library.espeak_Synchronize()
         if code != _OK or not self._parts:
             raise ValueError(
-                f"SpokenDigits: eSpeak NG must speak, got code {code} and "
+                f"{self.owner}: eSpeak NG must speak, got code {code} and "
                 f"{len(self._parts)} parts for {text!r}; choose another voice"
             )
-        samples = np.concatenate(self._parts).astype(np.float32) / 32768.0
-        return resample(torch.from_numpy(samples), self._rate).numpy()
+        return np.concatenate(self._parts).astype(np.float32) / 32768.0, self._rate
 
     def _receive(self, samples: Any, count: int, events: Any) -> int:
         """Take what has been synthesised so far; 0 asks for more."""

@@ -11,15 +11,23 @@ from callbacks.drawing import weights_judged
 from callbacks.metrics.folders import score_folders
 from callbacks.metrics.scoring import ScoreSettings
 from callbacks.metrics.spaces import CHOICES, choose_space
-from callbacks.offers import draws, translates
+from callbacks.offers import draws, speaks, translates
 from callbacks.run_folder import finite_or_none
+from callbacks.subject_choice import Subject, subject_without_features
 from callbacks.subjects import subject_for
 from experiments.arguments import OneLineParser, count, seed
 from experiments.errors import CommandError
-from experiments.opening import choose_device, open_run
+from experiments.opening import OpenedRun, choose_device, open_run
+from experiments.sentences import print_sweep, sweep
 
 # What only a run has, with its default; None on the command line shows that it was not given.
-_OF_RUNS = {"checkpoint": "best", "samples": 5000, "split": "train", "seed": 1}
+_OF_RUNS = {
+    "checkpoint": "best",
+    "samples": 5000,
+    "split": "train",
+    "seed": 1,
+    "temperatures": None,
+}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -33,6 +41,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--split", choices=("train", "held_out"), help="reals (train)")
     parser.add_argument("--space", choices=CHOICES, default="auto", help="feature space (auto)")
     parser.add_argument("--inception-weights", help="path of the published Inception weights")
+    parser.add_argument(
+        "--temperatures", type=float, nargs="+", help="of sentences: a table over temperatures"
+    )
     parser.add_argument("--seed", type=seed, help="of the latents (1)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -53,6 +64,8 @@ def main(argv: Sequence[str]) -> int:
     result = of_folders(options) if options.run is None else of_run(options)
     if options.json:
         print(json.dumps(result, allow_nan=False))
+    elif "temperatures" in result:
+        print_sweep(result)
     else:
         print_table(result)
     return 0
@@ -62,6 +75,14 @@ def of_run(options: Any) -> dict[str, Any]:
     """Scores of one checkpoint against the run's own data."""
     opened = open_run(options.run, options.checkpoint, options.device)
     data = opened.data()
+    if options.temperatures and not speaks(opened.module):
+        raise CommandError(
+            f"--temperatures must be left out for a {type(opened.module).__name__}, got "
+            f"{options.temperatures[0]:g}; only sentences have one"
+        )
+    answers = subject_without_features(opened.module, data, options.samples)
+    if answers is not None:
+        return scored(opened, answers, options.seed)
     space = choose_space(data, options.inception_weights, options.space).to(opened.module.device)
     settings = ScoreSettings.published() if space.comparable_to_literature else ScoreSettings()
     if options.samples < settings.least_samples:
@@ -71,21 +92,28 @@ def of_run(options: Any) -> dict[str, Any]:
         )
     if not (draws(opened.module) or translates(opened.module)):
         raise CommandError(
-            f"run must make images to be scored, got {type(opened.module).__name__}; see its "
-            "metrics.csv instead"
+            "run must make images or sentences or map words to be scored, got "
+            f"{type(opened.module).__name__}; see its metrics.csv instead"
         )
     subject = subject_for(opened.module, data, space, options.samples, options.split, settings)
+    if options.temperatures:
+        return sweep(opened, subject, options.seed, options.temperatures)
+    return scored(opened, subject, options.seed)
+
+
+def scored(opened: OpenedRun, subject: Subject, seed: int) -> dict[str, Any]:
+    """Scores of an opened checkpoint, with all that belongs to them."""
     protocol = subject.protocol(weights_judged(opened.module))
     return {
         "run": str(opened.run.path),
         "checkpoint": opened.entry["path"],
         "images_seen": opened.entry["images_seen"],
-        "scores": finite_or_none(subject.scores(opened.module, options.seed)),
+        "scores": finite_or_none(subject.scores(opened.module, seed)),
         "floor": finite_or_none(subject.floor),
         "floor_note": subject.floor_note,
         "protocol": protocol.to_dict(),
         "caveats": list(protocol.caveats()),
-        "seed": options.seed,
+        "seed": seed,
     }
 
 

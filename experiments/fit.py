@@ -9,18 +9,29 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from callbacks.collapse.records import LOST
 from callbacks.collapse.wording import resume_command
 from callbacks.durable import StorageError
-from callbacks.offers import draws, translates
+from callbacks.offers import draws, rewrites, speaks, transcribes, translates
 from callbacks.run_folder import RunFolder
+from callbacks.run_lines import read_columns
 from callbacks.run_lock import sole_writer
 from experiments import errors
 from experiments.cli import RUN_DIR, GanCLI, quiet_lightning
 from experiments.first_look import look, taken_back
 
+#: Beginnings of the scores that are told at the end; all of them are in the report.
+_TOLD = (
+    *("fd_", "fid", "coverage", "csls_cosine@", "p1_csls@"),
+    *("bleu4@", "self_bleu4@", "nll_", "valid_share@"),
+    *("per@",),
+    *("style_accuracy@", "content_bleu4@", "reference_bleu4@"),
+)
+#: Sentences that are told at the end.
+_SENTENCES = 3
 _PACKAGES = ("ganagerie", "torch", "torchvision", "pytorch-lightning", "torchmetrics", "wandb")
 
 
@@ -153,9 +164,7 @@ class LostWorkerError(RuntimeError):
 
 def _say_where(run: RunFolder, status: str, module: Any) -> None:
     lines = [f"{status}: {run.path}"]
-    pictures = run.media_files("samples")
-    if pictures:
-        lines.append(f"  last grid   {pictures[-1][1]}")
+    lines += _last_samples(run, module)
     try:
         from experiments.report import write_report
 
@@ -165,16 +174,15 @@ def _say_where(run: RunFolder, status: str, module: Any) -> None:
     evaluations = run.read_evaluations()
     if evaluations:
         last = evaluations[-1]
-        shown = [name for name in last["scores"] if name.startswith(("fd_", "fid", "coverage"))]
+        shown = [name for name in last["scores"] if name.startswith(_TOLD)]
         # Of several domains the mean is enough here.
         shown = [name for name in shown if name.endswith("/mean")] or shown
         # Where too few reals are held out, the floor carries its own, smaller number of samples.
         floor = {_without_count(name): value for name, value in last["floor"].items()}
-        scores = [
-            f"{name} {_short(last['scores'][name])} "
-            f"(real data: {_short(floor.get(_without_count(name)))})"
-            for name in shown
-        ]
+        scores = [f"{name} {_short(last['scores'][name])}" for name in shown]
+        if floor:
+            reals = [_short(floor.get(_without_count(name))) for name in shown]
+            scores = [f"{s} (real data: {r})" for s, r in zip(scores, reals, strict=True)]
         lines.append(f"  scores      {', '.join(scores)}")
     health = run.read_health()
     if health is not None:
@@ -185,11 +193,32 @@ def _say_where(run: RunFolder, status: str, module: Any) -> None:
         lines.append(f"  go back     {resume_command(run)}")
     if status == "stopped":
         lines.append(f"  go on with  ganagerie resume {run.path}")
+    elif speaks(module):
+        lines.append(f"  draw more   ganagerie sample {run.path} --n 20")
     elif draws(module):
         lines.append(f"  draw more   ganagerie sample {run.path} --n 64 --out samples")
     elif translates(module):
         lines.append(f"  use it      ganagerie translate {run.path} IMAGES --out translated")
+    elif rewrites(module):
+        lines.append(f'  use it      ganagerie translate {run.path} "A SENTENCE" --to b')
+    elif transcribes(module):
+        lines.append(f"  use it      ganagerie translate {run.path} FILE.wav")
     print("\n".join(lines), file=sys.stderr)
+
+
+def _last_samples(run: RunFolder, module: Any) -> list[str]:
+    """Where the last picture is, or some of the last sentences."""
+    files = run.media_files("samples")
+    if not files:
+        return []
+    last = files[-1][1]
+    if last.suffix != ".tsv":
+        return [f"  last grid   {last}"]
+    columns = list(read_columns(last).values())
+    # Of latents the others are more of the same; of inputs they are what became of them.
+    rows = list(zip(*columns[:1] if speaks(module) else columns, strict=True))[:_SENTENCES]
+    texts = [" -> ".join(row) for row in rows]
+    return [f"  it says     {shorten(text, 80, placeholder=' ...')}" for text in texts]
 
 
 def _without_count(name: str) -> str:

@@ -18,7 +18,7 @@ from datamodules.batches import to_uint8
 from experiments.arguments import count, run_parser
 from experiments.errors import CommandError
 from experiments.latents import WAYS, add_space, space_of
-from experiments.opening import open_run, require_latents
+from experiments.opening import open_run, require_images
 from experiments.sample import grid_of
 
 
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
             f"--out must end in .png, .gif or .mp4, got {options.out}; the ending says which kind"
         )
     opened = open_run(options.run, options.checkpoint, options.device)
-    require_latents(opened.module)
+    require_images(opened)
     out: Path = options.out or opened.run.path / "interpolation.png"
     steps = options.steps or (9 if suffix == ".png" else 32)
     own = torch.Generator().manual_seed(options.seed)
@@ -52,10 +52,6 @@ def main(argv: Sequence[str]) -> int:
     labels = labels_in_turn(opened.module, rows)
     with torch.no_grad():
         images = space.images(walks.flatten(0, 1), *labels).float().cpu()
-    if images.ndim != 4:
-        raise CommandError(
-            f"run must make images, got {options.run}, which makes points; use ganagerie sample"
-        )
     images = images.unflatten(0, (options.walks, steps))
     with replacing(out) as file:
         if suffix == ".png":

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from callbacks.drawing import labels_in_turn
 from experiments.errors import CommandError
-from experiments.opening import OpenedRun, open_run, require_latents
+from experiments.opening import OpenedRun, open_run, require_images
 from gan_modules.engine.sampling import evaluating
 from gan_modules.latents import lerp, slerp, squeezed
 
@@ -147,15 +147,11 @@ def open_images(options: argparse.Namespace) -> OpenedRun:
     """Open the run of :func:`run_parser`'s options.
 
     Raises:
-        CommandError: it makes points instead of images, or ``--out`` is no PNG.
+        CommandError: it makes points or sentences instead of images, or ``--out`` is no PNG.
     """
     out = getattr(options, "out", None)
     if out is not None and out.suffix.lower() != ".png":
         raise CommandError(f"--out must end in .png, got {out}; a picture is a PNG")
     opened = open_run(options.run, options.checkpoint, options.device)
-    require_latents(opened.module)
-    if opened.module.sample(1, generator=torch.Generator().manual_seed(0)).dim() != 4:
-        raise CommandError(
-            f"run must make images, got {options.run}, which makes points; use ganagerie sample"
-        )
+    require_images(opened)
     return opened

@@ -22,6 +22,12 @@ DATA = {
     "DomainImages": ("OpenMojiSkinTones", "DomainFolders", "AttributeFolder"),
     "Videos": ("MovingMNIST", "ForkingMaze", "VideoFolder"),
     "TalkingHeads": ("PuppetFaces",),
+    "UnpairedSequences": (
+        *("TemplatedSentiment", "SubstitutionCipher", "MovieReviews", "NumberWords", "VersePairs"),
+        "UnpairedTextFiles",
+    ),
+    "WordVectors": ("RotatedWords", "VectorFiles"),
+    "SpeechAndText": ("Decipherment", "PrototypeSpeech", "SpokenPhonemes", "SpeechFolder"),
 }
 
 
@@ -35,12 +41,12 @@ def main(argv: Sequence[str]) -> int:
             print(json.dumps(as_record(row)))
         return 0
     width = max(len(row.name) for row in CATALOGUE)
-    of_id = max(len(row.arxiv) for row in CATALOGUE)
+    of_paper = max(len(row.paper) for row in CATALOGUE)
     of_batch = max(len(row.batch) for row in CATALOGUE)
     for chapter, rows in CHAPTERS.items():
         print(chapter)
         for row in rows:
-            paper = f"arXiv:{row.arxiv:<{of_id}}"
+            paper = f"{row.paper:<{of_paper}}"
             print(f"  {row.name:<{width}}  {paper}  {row.batch:<{of_batch}}  {row.config}")
     print("\nWhat gives these batches:")
     for batch, names in DATA.items():
@@ -61,6 +67,7 @@ def as_record(row: Variant) -> dict[str, object]:
         "name": row.name,
         "family": row.family,
         "chapter": chapter_of(row),
+        "paper": row.paper,
         "arxiv": row.arxiv,
         "config": f"experiments/configs/{row.config}",
         "batch": row.batch,

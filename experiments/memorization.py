@@ -14,6 +14,7 @@ from callbacks.memorization import KEY, describe, headline, write_record
 from callbacks.memorization_picture import draw_finding, to_png
 from callbacks.memorization_probe import LEAST, MemorizationProbe, MemorizationSettings
 from callbacks.metrics.spaces import CHOICES, choose_space
+from callbacks.offers import speaks
 from callbacks.run_folder import RunFolder
 from experiments.arguments import OneLineParser, count, seed
 from experiments.errors import CommandError
@@ -81,6 +82,11 @@ def judge(options: Any) -> dict[str, Any]:
     """The verdict on one checkpoint, written down."""
     opened = open_run(options.run, options.checkpoint, options.device)
     require_latents(opened.module)
+    if speaks(opened.module):
+        raise CommandError(
+            f"run must make images or points, got {options.run}, which makes sentences; the score "
+            "copy_rate of ganagerie evaluate says how many are of the training part"
+        )
     data, device = opened.data(), opened.module.device
     space = choose_space(data, options.inception_weights, options.space).to(device)
     settings = MemorizationSettings(options.samples, options.augment, options.seed)

@@ -16,7 +16,7 @@ import yaml
 
 import gan_modules
 from callbacks.checkpoint_index import CheckpointEntry
-from callbacks.offers import draws
+from callbacks.offers import draws, speaks
 from callbacks.run_folder import RunFolder
 from experiments.errors import CommandError
 
@@ -53,8 +53,9 @@ class OpenedRun:
         data = build(self.settings["data"])
         data.prepare_data()
         data.setup("fit")
-        if not draws(self.module):
+        if not draws(self.module) or speaks(self.module):
             self.module.check_batch(data.preview())
+            self._require_vocabulary(data)
             return data
         made = list(self.module.sample(1, generator=torch.Generator().manual_seed(0)).shape[1:])
         if made != list(data.image_shape):
@@ -63,6 +64,16 @@ class OpenedRun:
                 f"{list(data.image_shape)}; they have changed since it was trained, restore them"
             )
         return data
+
+    def _require_vocabulary(self, data: Any) -> None:
+        """Numbers of other words would be read as the run's own."""
+        own = tuple(getattr(self.module, "vocabulary", ()))
+        if own and own != tuple(getattr(data, "vocabulary", own)):
+            raise CommandError(
+                f"data of {self.run.path} must have the {len(own)} words of the run, got "
+                f"{len(data.vocabulary)}, not the same; they have changed since it was trained, "
+                "restore them"
+            )
 
 
 def open_run(path: str, which: str, device: str = "auto") -> OpenedRun:
@@ -150,6 +161,20 @@ def require_latents(module: Any) -> None:
         raise CommandError(
             f"run must draw from latents, got {type(module).__name__}; "
             "use ganagerie translate, or look at its report"
+        )
+
+
+def require_images(opened: OpenedRun) -> None:
+    """Refuse a run that makes no images.
+
+    Raises:
+        CommandError: naming what it makes, and the command that suits it.
+    """
+    require_latents(opened.module)
+    kind = "sentences" if speaks(opened.module) else "points"
+    if opened.module.sample(1, generator=torch.Generator().manual_seed(0)).dim() != 4:
+        raise CommandError(
+            f"run must make images, got {opened.run.path}, which makes {kind}; use ganagerie sample"
         )
 
 

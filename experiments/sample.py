@@ -1,4 +1,4 @@
-"""``ganagerie sample``: draw images from a run, as PNG files and one grid."""
+"""``ganagerie sample``: draw images from a run, as PNG files and one grid; or sentences."""
 
 from __future__ import annotations
 
@@ -15,20 +15,27 @@ from torchvision.utils import make_grid
 from callbacks.drawing import labels_in_turn
 from callbacks.durable import replacing
 from callbacks.media import picture
+from callbacks.offers import speaks
 from experiments.arguments import count, run_parser, seed
 from experiments.asked import rows_asked, sentence
 from experiments.errors import CommandError
 from experiments.opening import open_run, require_latents, writing_to
+from experiments.sentences import TEXT, say
 
 STACK = 256
 
 
 def main(argv: Sequence[str]) -> int:
     """Draw and write; the same seed gives the same images for any number of them."""
-    parser = run_parser("sample", "Draw images from a run.")
-    parser.add_argument("--n", type=count, default=64, help="number of images (64)")
+    parser = run_parser("sample", "Draw images from a run, or sentences, which are printed.")
+    parser.add_argument("--n", type=count, default=64, help="number of samples (64)")
     parser.add_argument(
-        "--out", type=Path, help="new folder for the images, its grid beside it (RUN/samples)"
+        "--out",
+        type=Path,
+        help="new folder for the images, its grid beside it (RUN/samples); a .txt for sentences",
+    )
+    parser.add_argument(
+        "--temperature", type=float, help="of sentences: below 1 more certain, above 1 less (1)"
     )
     parser.add_argument("--class", dest="label", type=seed, help="number of a class (each in turn)")
     parser.add_argument(
@@ -49,12 +56,21 @@ def main(argv: Sequence[str]) -> int:
         metavar="WAV",
         help="a file that is heard, for a run that is told sounds; several take turns",
     )
-    parser.add_argument("--columns", type=count, default=8, help="of the grid (8)")
+    parser.add_argument("--columns", type=count, help="of the grid (8)")
     options = parser.parse_args(argv)
-    if options.out:
+    if options.out and options.out.suffix.lower() != TEXT:
         refuse_taken(options.out)
     opened = open_run(options.run, options.checkpoint, options.device)
     require_latents(opened.module)
+    if speaks(opened.module):
+        return say(opened, options)
+    if options.temperature is not None:
+        raise CommandError(
+            f"--temperature must be left out for a {type(opened.module).__name__}, got "
+            f"{options.temperature:g}; only sentences have one"
+        )
+    if options.out:
+        refuse_taken(options.out)
     rows = rows_asked(opened, options)
     out: Path = options.out or opened.run.path / "samples"
     if not options.out and out.is_dir():
@@ -63,7 +79,7 @@ def main(argv: Sequence[str]) -> int:
             file.unlink(missing_ok=True)
     with writing_to(out):
         drawn = draw(opened.module, options.n, options.seed, rows)
-        written = write(drawn, out, options.columns)
+        written = write(drawn, out, options.columns or 8)
     print(f"{written} of {opened.entry['path']}: {out}", file=sys.stderr)
     return 0
 

@@ -39,9 +39,10 @@ def main(argv: Sequence[str]) -> int:
     out: Path = options.out or run.path / "training.gif"
     if out.suffix.lower() not in (".gif", ".mp4"):
         raise CommandError(f"--out must end in .gif or .mp4, got {out}; the ending says which kind")
-    files = [file for _, file in run.media_files(options.key) if file.suffix == ".png"]
+    files = _pictures(run, options.key)
     if not files:
-        known = ", ".join(run.media_keys()) or "none; train it with sample_grid.every_n_images set"
+        keys = [key for key in run.media_keys() if _pictures(run, key)]
+        known = ", ".join(keys) or "none; train it with sample_grid.every_n_images set"
         raise CommandError(
             f"--key must be of pictures that the run has, got {options.key!r}; there is {known}"
         )
@@ -55,6 +56,10 @@ def main(argv: Sequence[str]) -> int:
             write_mp4(frames, stream, options.fps)
     print(f"{len(files)} pictures of {run.path / 'media' / options.key}: {out}", file=sys.stderr)
     return 0
+
+
+def _pictures(run: RunFolder, key: str) -> list[Path]:
+    return [file for _, file in run.media_files(key) if file.suffix == ".png"]
 
 
 def frames_of(files: Sequence[Path], edge: int) -> Tensor:

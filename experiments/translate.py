@@ -1,4 +1,8 @@
-"""``ganagerie translate``: the user's own images from one domain of a run into another."""
+"""``ganagerie translate``: the user's own images from one domain of a run into another.
+
+Of a run of sentences, the user's own sentences: see ``experiments/rewrite.py``; of a run of speech,
+the phonemes of the user's own WAV files: see ``experiments/transcribe.py``.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from torch import Tensor
 
 from callbacks.durable import replacing
 from callbacks.media import picture
-from callbacks.offers import translates
+from callbacks.offers import rewrites, transcribes, translates
 from callbacks.randomness import same_randomness
 from datamodules.batches import to_uint8
 from datamodules.decoding import convert_channels, convert_dtype, read_pixels
@@ -32,16 +36,30 @@ def main(argv: Sequence[str]) -> int:
     parser = run_parser(
         "translate",
         "Lead images from one domain of a run into another. They keep their size, name and alpha; "
-        "large ones are translated in tiles of the size that the run was trained on.",
+        "large ones are translated in tiles of the size that the run was trained on. Of a run of "
+        "sentences: sentences in quotes, or text files with one a line. Of a run of speech: WAV "
+        "files, or folders of them, whose phonemes are printed.",
     )
-    parser.add_argument("images", nargs="+", type=Path, help="image files, or folders of them")
+    parser.add_argument(
+        "inputs", nargs="+", help="image files, or folders of them; sentences, or .txt files"
+    )
     parser.add_argument("--to", help="domain to lead them to (where there is only one)")
     parser.add_argument("--from", dest="source", help="domain that they are of (the other one)")
-    parser.add_argument("--out", type=Path, help="new folder for the images (RUN/translated)")
+    parser.add_argument(
+        "--out", type=Path, help="new folder for the images (RUN/translated); new text file"
+    )
     parser.add_argument("--tile", type=count, help="edge of a tile in pixels (as trained)")
     options = parser.parse_args(argv)
-    files = files_of(options.images)
     opened = open_run(options.run, options.checkpoint, options.device)
+    if rewrites(opened.module):
+        from experiments.rewrite import rewrite
+
+        return rewrite(opened, options)
+    if transcribes(opened.module):
+        from experiments.transcribe import transcribe
+
+        return transcribe(opened, options)
+    files = files_of([Path(given) for given in options.inputs])
     if not translates(opened.module):
         raise CommandError(
             f"run must be of a translation, got {type(opened.module).__name__}; "

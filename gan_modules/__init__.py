@@ -1,4 +1,4 @@
-"""The catalogue: one row per variant, by chapter, with its arXiv id; and :func:`load`.
+"""The catalogue: one row per variant, by chapter, with its paper; and :func:`load`.
 
 ``from gan_modules import WGANGP`` works for every row; torch is imported only then, so that
 listing the catalogue is quick. A new variant is its file, its YAML under ``experiments/configs``
@@ -13,12 +13,29 @@ from typing import Any, NamedTuple
 
 
 class Variant(NamedTuple):
-    """One row: class name, module below ``gan_modules``, arXiv id, what a batch holds."""
+    """One row.
+
+    Attributes:
+        name: of the class.
+        module: below ``gan_modules``.
+        number: arXiv id; of a paper that is not there, ``<where>:<its id there>``.
+        batch: what a batch holds.
+    """
 
     name: str
     module: str
-    arxiv: str
+    number: str
     batch: str
+
+    @property
+    def paper(self) -> str:
+        """Where the paper is found: ``arXiv:1406.2661``, or ``OpenReview:rJedV3R5tm``."""
+        return self.number if ":" in self.number else f"arXiv:{self.number}"
+
+    @property
+    def arxiv(self) -> str | None:
+        """The arXiv id, if it has one."""
+        return None if ":" in self.number else self.number
 
     @property
     def family(self) -> str:
@@ -103,6 +120,38 @@ CHAPTERS: dict[str, tuple[Variant, ...]] = {
         Variant("NormalizingFlow", "autoencoding.flow", "1807.03039", "Images"),
         Variant("GLO", "autoencoding.glo", "1707.05776", "Images"),
         Variant("GON", "autoencoding.gradient_origin", "2007.02798", "Images"),
+    ),
+    "Words and speech: discrete generators": (
+        Variant("SeqGAN", "sequence.seqgan", "1609.05473", "Sequences"),
+        Variant("MaliGAN", "sequence.maligan", "1702.07983", "Sequences"),
+        Variant("RankGAN", "sequence.rankgan", "1705.11001", "Sequences"),
+        Variant("ScratchGAN", "sequence.scratchgan", "1905.09922", "Sequences"),
+        Variant("GumbelTextGAN", "sequence.gumbel_text_gan", "1611.04051", "Sequences"),
+        Variant("RelGAN", "sequence.relgan", "OpenReview:rJedV3R5tm", "Sequences"),
+        Variant("TextWGANGP", "sequence.text_wgan_gp", "1704.00028", "Sequences"),
+        Variant("TextCycleGAN", "sequence.text_cycle_gan", "1804.02504", "UnpairedSequences"),
+        Variant(
+            "StyleTransformer", "sequence.style_transformer", "1905.05621", "UnpairedSequences"
+        ),
+        Variant("CrossAlignedAE", "sequence.cross_aligned", "1705.09655", "UnpairedSequences"),
+        Variant(
+            "EmbeddingCycleGAN", "sequence.embedding_cycle_gan", "1804.02504", "UnpairedSequences"
+        ),
+        Variant(
+            "UnsupervisedTranslation",
+            "sequence.unsupervised_translation",
+            "1711.00043",
+            "UnpairedSequences",
+        ),
+        Variant(
+            "UnsupervisedSummarizer",
+            "sequence.unsupervised_summarization",
+            "1810.02851",
+            "UnpairedSequences",
+        ),
+        Variant("MappingGAN", "sequence.mapping_gan", "1804.00316", "SpeechAndText"),
+        Variant("Wav2vecU", "sequence.wav2vec_u", "2105.11084", "SpeechAndText"),
+        Variant("WordAlignment", "sequence.word_alignment", "1710.04087", "WordVectors"),
     ),
 }
 CATALOGUE = tuple(row for rows in CHAPTERS.values() for row in rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,25 @@ from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.objectives import Objective
 from gan_modules.regularizers import Regularizer
+from gan_modules.relaxations import Relaxation, Softmax
 from gan_modules.segments import Segmenter, heard, monotony, rows_of, unsmoothness
 from gan_modules.vocabulary import check_tokens
+
+
+class Said(NamedTuple):
+    """What a recogniser says in training.
+
+    Attributes:
+        rows: ``(N, K, V)`` of the sounds, which sum to 1: what D is shown.
+        probabilities: ``(N, K, V)`` of their phonemes.
+        mask: bool ``(N, K)``: which sounds there are.
+        logits: ``(N, S, V)`` of the pieces.
+    """
+
+    rows: Tensor
+    probabilities: Tensor
+    mask: Tensor
+    logits: Tensor
 
 
 class RecognitionGame(GeneratorGame):
@@ -33,6 +50,11 @@ class RecognitionGame(GeneratorGame):
         objective: what the two play for.
         regularizers: penalties on D. Real and generated rows are cut to the shorter of the two.
         segmenter: what the recogniser hears as one sound.
+        relaxation: what D is shown of a recogniser in doubt; None: probabilities, as in the papers.
+            D can tell those from text by their doubt alone, and makes G sure of some reading before
+            it knows one phoneme from another; :class:`gan_modules.relaxations.Drawn` phonemes
+            differ from text in nothing but their order, and the right reading is found far more
+            often.
         smoothness_weight: of :func:`gan_modules.segments.unsmoothness`; 0 is off.
         diversity_weight: of :func:`gan_modules.segments.monotony`; 0 is off.
         discriminator_steps: D steps per G step, each on a batch of its own.
@@ -56,6 +78,7 @@ class RecognitionGame(GeneratorGame):
         objective: Objective,
         regularizers: list[Regularizer],
         segmenter: Segmenter,
+        relaxation: Relaxation | None = None,
         smoothness_weight: float = 0.0,
         diversity_weight: float = 0.0,
         discriminator_steps: int = 1,
@@ -95,6 +118,7 @@ class RecognitionGame(GeneratorGame):
         self.vocabulary_size = int(generator.vocabulary_size)  # type: ignore[arg-type]
         self.discriminator, self.objective = discriminator, objective
         self.regularizers, self.segmenter = list(regularizers), segmenter
+        self.relaxation = relaxation or Softmax()
         self.smoothness_weight, self.diversity_weight = smoothness_weight, diversity_weight
         self.discriminator_steps, self.epsilon = discriminator_steps, epsilon
         self.generator_lr, self.generator_clip_norm = generator_lr, generator_clip_norm
@@ -126,7 +150,7 @@ class RecognitionGame(GeneratorGame):
     def discriminator_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Real text against what the recogniser says, and the penalties between the two."""
         with torch.no_grad():
-            fake, fake_mask, _ = self.said(batch)
+            fake, _, fake_mask, _ = self.said(batch)
         mask = batch["token_mask"]
         real = rows_of(batch["tokens"], mask, self.vocabulary_size, self.float_dtype)
         real_scores = self.discriminator(real, mask)
@@ -150,22 +174,31 @@ class RecognitionGame(GeneratorGame):
 
     def generator_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Text that looks real, steady from piece to piece, in all phonemes."""
-        fake, mask, logits = self.said(batch)
-        scores = self.discriminator(fake, mask)
+        said = self.said(batch)
+        scores = self.discriminator(said.rows, said.mask)
         terms = {"adversarial": self.objective.generator_loss(scores, None)}
         if self.smoothness_weight:
-            rough = unsmoothness(logits, batch["speech_mask"])
+            rough = unsmoothness(said.logits, batch["speech_mask"])
             terms["smoothness"] = self.smoothness_weight * rough
         if self.diversity_weight:
-            terms["diversity"] = self.diversity_weight * monotony(fake, mask)
+            # Of what is probable, not of what is drawn: a rare phoneme is in few batches.
+            terms["diversity"] = self.diversity_weight * monotony(said.probabilities, said.mask)
         return terms
 
-    def said(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows ``(N, K, V)`` of probabilities, their mask, and the logits of the pieces."""
+    def said(self, batch: Mapping[str, Tensor]) -> Said:
+        """What G makes of a batch."""
         speech = batch["speech"].to(self.float_dtype)
         logits = self.generator(speech, batch["speech_mask"])
         picked, mask = self.segmenter(logits, batch["speech_mask"], self.noise)
-        return torch.softmax(picked, 2) * mask[..., None], mask, logits
+        # As many numbers as there are pieces: those of a row must not depend on other rows' sounds.
+        n, pieces, width = logits.shape
+        uniforms = self.noise.uniform(n, pieces, width, device=logits.device, dtype=logits.dtype)[
+            :, : picked.shape[1]
+        ]
+        rows = self.relaxation(picked.flatten(0, 1), uniforms.flatten(0, 1), 1.0)
+        there = mask[..., None]
+        probabilities = torch.softmax(picked, 2) * there
+        return Said(rows.view_as(picked) * there, probabilities, mask, logits)
 
     # -- recognising: what callbacks and commands use ----------------------------------------------
 

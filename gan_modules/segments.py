@@ -101,7 +101,8 @@ def monotony(rows: Tensor, mask: Tensor) -> Tensor:
     """
     total = mean_over_ranks((rows * mask[..., None]).sum((0, 1)))
     mean = total / mean_over_ranks(mask.sum().to(rows.dtype))
-    entropy = -torch.special.xlogy(mean, mean).sum()
+    # Where a phoneme is gone, its probability is 0: the slope of p log p there is not finite.
+    entropy = -(mean * mean.clamp_min(torch.finfo(mean.dtype).tiny).log()).sum()
     return (rows.shape[2] - entropy.exp()) / rows.shape[2]
 
 

@@ -21,6 +21,25 @@ def vocabulary_of(data: Any, known: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(getattr(data, "vocabulary", known))
 
 
+def check_special_tokens(owner: nn.Module, data: Any, special_tokens: bool) -> None:
+    """Sentences end in the data and in the networks, or in neither.
+
+    Args:
+        owner: named in errors.
+        data: a data module, or None.
+        special_tokens: of the networks.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if getattr(data, "special_tokens", special_tokens) != special_tokens:
+        raise ValueError(
+            f"{type(owner).__name__}: special_tokens must be that of the data, got "
+            f"{special_tokens} of the generator; set special_tokens: "
+            f"{str(not special_tokens).lower()} of the networks"
+        )
+
+
 def numbered(sentence: str, vocabulary: Sequence[str], length: int) -> Tensor:
     """A sentence as int64 ``(1, T)``, with its end; an unknown word is ``UNK``.
 

@@ -25,10 +25,15 @@ from tests.small import (
     penalties,
     plain,
     r3gan,
+    reading,
+    rewriting,
+    sentences,
+    speech,
     styles,
     translation,
     translation_codes,
     translation_unpaired,
+    words,
 )
 from tests.small.batches import FixedBatches
 from tests.small.sizes import CLASSES, LATENT, SIZE, WIDTH
@@ -50,6 +55,11 @@ PARTS = {
     **translation.PARTS,
     **translation_codes.PARTS,
     **translation_unpaired.PARTS,
+    **sentences.PARTS,
+    **speech.PARTS,
+    **rewriting.PARTS,
+    **reading.PARTS,
+    **words.PARTS,
 }
 
 

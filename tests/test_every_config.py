@@ -1,13 +1,12 @@
 """Every YAML that ships parses strictly and trains, in process, under a tiny overlay."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 import gan_modules
-from callbacks.offers import draws, has_panels, translates
+from callbacks.offers import draws, has_panels, maps_words, rewrites, transcribes, translates
 from callbacks.run_folder import RunFolder
 from tests.command_server import CommandServer
 
@@ -25,12 +24,6 @@ TINY = [
 ]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandServer]:
-    with CommandServer(tmp_path_factory.mktemp("commands")) as server:
-        yield server
-
-
 @pytest.mark.parametrize(
     "config",
     # A GPU's networks take minutes a step here.
@@ -46,7 +39,11 @@ def test_it_trains_under_a_tiny_overlay(
     path = tmp_path / "run"
     # To describe all reals of both domains takes longer than the rest; test_translate.py watches.
     watch = "--collapse_monitor.watch=false" if config.parent.name == "translation" else ""
-    words = [*TINY, *filter(None, [watch])]
+    model = yaml.safe_load(config.read_text())["model"]
+    # Stages before the game are counted in samples, not in steps of the generator.
+    stages = [name for name in model.get("init_args") or {} if name.endswith("_samples")]
+    short = [f"--model.init_args.{name}=8" for name in stages]
+    words = [*TINY, *filter(None, [watch]), *short]
     code, output = server.run(
         "fit", "--config", config.relative_to(ROOT), "--run_dir", path, *words, timeout=300
     )
@@ -55,11 +52,14 @@ def test_it_trains_under_a_tiny_overlay(
     assert run.read_run()["status"] == "finished"
     assert run.resolve("last")["generator_step"] == 2
     assert run.report_path.is_file()
-    variant = getattr(gan_modules, yaml.safe_load(config.read_text())["model"]["class_path"])
+    variant = getattr(gan_modules, model["class_path"])
     # A variant that makes no images has nothing to show and nothing to score.
-    assert len(run.media_files("samples")) == (2 if draws(variant) or has_panels(variant) else 0)
+    shown = any(offers(variant) for offers in (draws, has_panels, rewrites, transcribes))
+    assert len(run.media_files("samples")) == (2 if shown else 0)
     evaluations = run.read_evaluations()
-    assert evaluations[-1]["scores"] if draws(variant) or translates(variant) else not evaluations
+    kinds = (draws, translates, rewrites, maps_words, transcribes)
+    scored = any(offers(variant) for offers in kinds)
+    assert evaluations[-1]["scores"] if scored else not evaluations
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)

@@ -49,7 +49,7 @@ class Watch:
 
 
 def drawn(module) -> torch.Tensor:
-    """Three samples, translations, columns of pictures, or the label sets of three images."""
+    """Samples, translations, rewritings, transcripts, pictures, mapped words, or label sets."""
     if hasattr(module, "translate"):
         rows = FixedBatches(kind_of(type(module).__name__)).batch(3)
         images = rows["a"] if "a" in rows else rows["image"]
@@ -57,6 +57,15 @@ def drawn(module) -> torch.Tensor:
     if hasattr(module, "panels"):
         rows = FixedBatches(kind_of(type(module).__name__)).batch(3)
         return torch.stack(list(module.panels(rows).values()))
+    if hasattr(module, "rewrite"):
+        rows = FixedBatches(kind_of(type(module).__name__)).batch(3)
+        return module.rewrite(rows["tokens_a"], *module.directions[0])
+    if hasattr(module, "transcribe"):
+        rows = FixedBatches("SpeechAndText").batch(9)
+        said = module.transcribe(rows["speech"], rows["speech_mask"])
+        return torch.tensor([phoneme for utterance in said for phoneme in utterance])
+    if hasattr(module, "map_words"):
+        return module.map_words(FixedBatches("WordVectors").batch(3)["a"])
     if hasattr(module, "predict"):
         return module.predict(FixedBatches(kind_of(type(module).__name__)).batch(3)["image"])
     return module.sample(3, generator=torch.Generator().manual_seed(1))
@@ -105,7 +114,7 @@ def test_saved_loaded_and_drawn_again_it_is_the_same(name: str, tmp_path: Path) 
     again = load(name, tmp_path / "m.ckpt")
     assert type(again) is type(module) and again.images_seen == module.images_seen > 0
     draws = [drawn(m) for m in (module, again)]
-    assert torch.equal(*draws) and draws[0].isfinite().all() and draws[0].std() > 0
+    assert torch.equal(*draws) and draws[0].isfinite().all() and draws[0].double().std() > 0
 
 
 def test_a_family_holds_papers_and_at_most_one_base() -> None:
@@ -119,10 +128,10 @@ def test_a_family_holds_papers_and_at_most_one_base() -> None:
 def test_its_file_names_its_paper_and_its_config_exists(row: gan_modules.Variant) -> None:
     path = ROOT / "gan_modules" / f"{row.module.replace('.', '/')}.py"
     head = path.read_text().split('"""')[1]
-    assert f"arXiv:{row.arxiv}" in head and len(path.read_text().splitlines()) <= 150
+    assert row.paper in head and len(path.read_text().splitlines()) <= 150
     assert re.match(r"[\w-]+( [\w-]+)*: .+", head.splitlines()[0])
     assert (ROOT / "experiments" / "configs" / row.config).is_file()
-    assert row.arxiv in (getattr(gan_modules, row.name).__doc__ + head)
+    assert row.number in (getattr(gan_modules, row.name).__doc__ + head)
 
 
 def test_max_steps_counts_generator_steps_and_counters_agree() -> None:

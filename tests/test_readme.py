@@ -3,7 +3,6 @@
 import re
 import shlex
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,6 @@ def blocks(language: str) -> list[str]:
     # Text, opening fence, code, closing fence, text, ...
     fenced = zip(parts[1::4], parts[2::4], strict=True)
     return [code for opening, code in fenced if opening == language]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandServer]:
-    with CommandServer(tmp_path_factory.mktemp("commands")) as server:
-        yield server
 
 
 def test_it_opens_with_the_two_commands_and_a_picture_that_exists() -> None:

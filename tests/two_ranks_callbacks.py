@@ -16,16 +16,21 @@ from torch import Tensor
 
 import gan_modules.base  # noqa: F401  (registers the strategy)
 from callbacks.checkpointing import Checkpointing
+from callbacks.collapse.probes import prober_for
 from callbacks.memorization_probe import MemorizationProbe, MemorizationSettings
+from callbacks.metrics.scoring import ScoreSettings
+from callbacks.metrics.spaces import choose_space
 from callbacks.preemption import Preemption
 from callbacks.rng import RngState, reseed
 from callbacks.run_folder import RunFolder
 from callbacks.run_folder_logger import RunFolderLogger
 from callbacks.sample_grid import SampleGrid
+from callbacks.subjects import subject_for
 from datamodules.loading import RankedSampler, ResumableLoader
 from tests.callbacks.metrics.helpers_memorization import BlobData, Replay, Small, fresh
 from tests.helpers_callbacks import BATCH, LENGTH, Points, ToyGan, make_trainer
 from tests.helpers_checkpoints import StandIn
+from tests.helpers_sentences import Corpus, Speaker, language, one_of
 
 
 class Usage(NamedTuple):
@@ -154,6 +159,22 @@ def memorization_case() -> dict[str, Any]:
     }
 
 
+def sentences_case(cache: Path) -> dict[str, Any]:
+    """Scores and signals of sentences that are shared out."""
+    os.environ["GANAGERIE_CACHE"] = str(cache)
+    data: Any = Corpus()
+    speaker = Speaker(one_of(language(400, seed=5)))
+    space = choose_space(data)
+    subject = subject_for(speaker, data, space, 75, "train", ScoreSettings())
+    prober = prober_for(speaker, data, space, 33)
+    banks = {name: part.finish() for name, part in prober.describe(speaker, 0, 1).items()}
+    return {
+        "scores": subject.scores(speaker, 0),
+        "floor": dict(subject.floor),
+        "signals": prober.signals(banks, 1)["all"],
+    }
+
+
 def cases(out: Path, rank: int) -> dict[str, Any]:
     """All cases, in a process group that is there already."""
     grid_case(out, rank)
@@ -164,5 +185,6 @@ def cases(out: Path, rank: int) -> dict[str, Any]:
         "disk": disk_case(out, rank),
         "poison": poison_case(out, rank),
         "memorization": memorization_case(),
+        "sentences": sentences_case(out / "cache"),
         "watched": watched_case(out, rank),
     }

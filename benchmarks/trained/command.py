@@ -81,7 +81,7 @@ def run(benchmark: str, description: str | None, every_task: Sequence[Task]) -> 
             }
             runs = {job.name: last_of(RunFolder(out / f"{job.name}-seed0")) for job in task.jobs}
             baselines = task.baselines(runs[task.jobs[0].name].data())
-            figures = {task.name: task.picture(runs)}
+            figures = {} if task.picture is None else {task.name: task.picture(runs)}
             if task.more_pictures is not None:
                 figures |= task.more_pictures(runs)
             print(f"\n{task.question}\n\n{table(baselines, means)}\n", flush=True)

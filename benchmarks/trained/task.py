@@ -39,7 +39,7 @@ class Task:
         jobs: what is trained; the first one's data are those of the baselines.
         measure: of one trained run, on data that were held out.
         baselines: what needs no training, by name, measured on the same data.
-        picture: of the runs of the first seed, by the name of the job.
+        picture: of the runs of the first seed, by the name of the job; None: there is none.
         more_pictures: others of them, by the name of the file; None: there are none.
         samples: Markdown of what they say, unpicked, below the table; None: they say nothing.
     """
@@ -49,6 +49,6 @@ class Task:
     jobs: tuple[Job, ...]
     measure: Callable[[OpenedRun], Measures]
     baselines: Callable[[Any], Mapping[str, Measures]]
-    picture: Callable[[Mapping[str, OpenedRun]], Figure]
+    picture: Callable[[Mapping[str, OpenedRun]], Figure] | None = None
     more_pictures: Callable[[Mapping[str, OpenedRun]], Mapping[str, Figure]] | None = None
     samples: Callable[[Mapping[str, OpenedRun]], str] | None = None

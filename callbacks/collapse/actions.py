@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from itertools import zip_longest
 from typing import Any, Literal
 
 import pytorch_lightning as pl
@@ -14,8 +15,9 @@ from callbacks.collapse.records import Verdict
 from callbacks.collapse.wording import resume_command
 from callbacks.durable import write_atomically
 from callbacks.logger_guard import attempt
-from callbacks.media import publish_figure
+from callbacks.media import publish_figure, publish_text
 from callbacks.run_folder import RunFolder
+from callbacks.run_lines import read_columns
 
 Action = Literal["alert", "stop", "rollback", "end", "fail"]
 
@@ -148,6 +150,12 @@ def _show(trainer: pl.Trainer, run: RunFolder, verdict: Verdict, images_seen: in
     titles = [
         f"{name}: {pair[0][0]:,}" if pair else name for name, pair in zip(names, shown, strict=True)
     ]
+    if files[-1][1].suffix == ".tsv":
+        texts = [read_columns(pair[0][1])["sentences"] if pair else [] for pair in shown]
+        rows = zip(*zip_longest(*texts, fillvalue=""), strict=True)
+        columns = {title: list(row) for title, row in zip(titles, rows, strict=True)}
+        publish_text(trainer, "collapse/sentences", columns, images_seen)
+        return
     first, second, third = (pictures.read(pair[0][1]) if pair else None for pair in shown)
     grids = before_and_after(first, second, third, titles)
     publish_figure(trainer, "collapse/grids", grids, images_seen)

@@ -181,13 +181,19 @@ def smooth_discriminator(module: Any, gamma: float = 10.0) -> dict[str, float]:
         The name of the penalty and its new weight.
 
     Raises:
-        ValueError: the module has no regularizers, or its discriminator mixes samples.
+        ValueError: the module has no regularizers, or its discriminator mixes samples, or is shown
+            tokens, which have no gradient.
     """
     kind = type(module).__name__
     if not hasattr(module, "regularizers"):
         raise ValueError(
             f"{kind}: module must have regularizers to be smoothed, got none; lower its rates "
             "instead"
+        )
+    if getattr(module, "follows_rewards", False):
+        raise ValueError(
+            f"{kind}: discriminator must be shown what has a gradient to be smoothed, got tokens; "
+            "lower its rates instead"
         )
     for part in module.regularizers:
         key = {R1: "gamma", GradientPenalty: "weight", LipschitzPenalty: "weight"}.get(type(part))

@@ -21,6 +21,7 @@ from callbacks.collapse.onset import FallSum, date_onset
 from callbacks.collapse.partial import PART_NOISE, WatchedParts
 from callbacks.collapse.records import LOST, WHOLE, Band, Severity, Signals, State, Verdict
 from callbacks.collapse.score import Parts, is_class, parts_of, score_noise
+from callbacks.collapse.sentence_rules import alike, listen, repeats
 from callbacks.collapse.settings import DetectorSettings
 from callbacks.collapse.trend import coverage_of, distance_of, never_improved, rises
 
@@ -70,7 +71,8 @@ class CollapseDetector:
         parts = self._parts(signals, finite)
         if parts is None or not self.armed or self.verdict.state in LOST:
             return False
-        return self._duplicated(signals) or self._drop(parts) >= self.settings.suspect_drop
+        fallen = self._drop(parts) >= self.settings.suspect_drop
+        return fallen or bool(self._repeated(signals))
 
     def update(
         self,
@@ -97,6 +99,7 @@ class CollapseDetector:
             signals, parts = second, again
         self.probes += 1
         self.memory.see(images_seen, parts)
+        listen(signals, self.band, self.memory)
         if parts is None:
             found: _Finding = ("diverged", None, "samples, weights or losses are not finite")
         else:
@@ -130,7 +133,7 @@ class CollapseDetector:
         if self._diverges(parts):
             return "diverged", None, "the samples are diverse, but none of them is like real ones"
         if before.state in LOST:
-            return self._recover(drop, parts)
+            return self._recover(signals, drop)
         if reason := self._collapses(signals, parts, drop, dead):
             return "collapsed", "full", reason
         reason, lost = self._has_fallen(drop)
@@ -176,9 +179,8 @@ class CollapseDetector:
 
     def _collapses(self, signals: Signals, parts: Parts, drop: float, dead: float) -> str:
         settings, memory = self.settings, self.memory
-        if self._duplicated(signals):
-            share = signals[WHOLE]["duplicates"]
-            return f"{share:.0%} of the samples are copies of each other"
+        if reason := self._repeated(signals) or alike(memory, settings, 2):
+            return reason
         part = 1.0 - settings.sudden_part
         both = parts.diversity <= part * memory.top(_DIVERSITY) and (
             parts.coverage <= part * memory.top(_COVERAGE)
@@ -199,7 +201,6 @@ class CollapseDetector:
         beyond = all(self._z(score) <= settings.steep_z for score in memory.scores[-2:])
         if lower >= settings.suspect_drop and beyond and self._fall.value >= settings.steep_sum:
             return f"the score fell by {drop:.0%}, far beyond its noise", drop
-        low = sum(d >= settings.suspect_drop for d in memory.drops[-settings.slow_window :])
         reason, lost = self._watched.steep()
         if reason:
             return reason, lost
@@ -210,9 +211,12 @@ class CollapseDetector:
             return f"the score has been down by {down} for {low} probes", drop
         return "", 0.0
 
-    def _duplicated(self, signals: Signals) -> bool:
+    def _repeated(self, signals: Signals) -> str:
+        """Why this probe alone shows copies of one another; empty where it does not."""
         share = signals.get(WHOLE, {}).get("duplicates")
-        return share is not None and share > self.settings.duplicates
+        if share is not None and share > self.settings.duplicates:
+            return f"{share:.0%} of the samples are copies of each other"
+        return repeats(signals, self.band, self.memory, self.settings)
 
     def _suspicious(self, parts: Parts, drop: float, dead: float) -> str:
         settings, before = self.settings, self.verdict
@@ -223,7 +227,7 @@ class CollapseDetector:
         few = sum(is_class(name) for name in self.band) <= 5
         if dead > settings.dead_suspect or (few and dead > 0):
             return f"{dead:.0%} of the classes are dead"
-        return ""
+        return alike(self.memory, settings, 1)
 
     # -- the sums that date falls ------------------------------------------------------------------
 
@@ -248,9 +252,10 @@ class CollapseDetector:
         counts["rubbish"] = counts["rubbish"] + 1 if rubbish and diverse else 0
         return counts["rubbish"] >= 2
 
-    def _recover(self, drop: float, parts: Parts) -> _Finding:
+    def _recover(self, signals: Signals, drop: float) -> _Finding:
         settings, counts, before = self.settings, self._counts, self.verdict
         back = drop <= settings.healthy_drop
+        back = back and not (self._repeated(signals) or alike(self.memory, settings, 1))
         if before.severity == "partial":
             back = self._watched.is_over() if self._watched.fallen else back
             if min(self.memory.drops[-2:]) >= settings.full_drop:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from callbacks.collapse.probes import Prober, SampleProber, to_network
 from callbacks.drawing import labels_in_turn
+from callbacks.offers import speaks
 from callbacks.randomness import same_randomness
 
 #: Weights whose smaller side is wider are left out: their spectrum costs more than a probe.
@@ -29,16 +30,23 @@ def discriminator_auc(module: Any, prober: Prober) -> float | None:
         1/2 where the discriminator cannot tell them apart; None where there is none to ask, or it
         must be told what belongs to a sample.
     """
-    if not hasattr(module, "score") or type(prober) is not SampleProber or prober.latest is None:
+    if not hasattr(module, "score") or prober.latest is None:
+        return None
+    if not (type(prober) is SampleProber or speaks(module)):
         return None
     if labels_in_turn(module, torch.arange(1)):
         return None
-    real = to_network(prober.real_samples).to(module.device, module.float_dtype)
+    fake = prober.latest
+    if speaks(module):
+        sides = prober.real_samples, prober.latest
+        real, fake = (module.real({"tokens": tokens.to(module.device)}) for tokens in sides)
+    else:
+        real = to_network(prober.real_samples).to(module.device, module.float_dtype)
     buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
     try:
         with torch.no_grad(), same_randomness(0, module.device):
             above = module.score(real).flatten().double()
-            below = module.score(prober.latest).flatten().double()
+            below = module.score(fake).flatten().double()
     finally:
         for buffer, kept in buffers:
             buffer.copy_(kept)

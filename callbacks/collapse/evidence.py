@@ -36,4 +36,6 @@ def evidence(parts: Parts | None, signals: Signals, memory: Memory) -> tuple[str
     copies = signals.get(WHOLE, {}).get("duplicates")
     if copies is not None and copies > _SHOWN:
         texts.append(f"{copies:.0%} of the samples have a near copy")
+    if memory.unique and memory.unique[-1] < (1.0 - _SHOWN) * memory.most_unique:
+        texts.append(f"different sentences {memory.most_unique:.0%} -> {memory.unique[-1]:.0%}")
     return tuple(texts)

@@ -34,6 +34,9 @@ class Memory:
         weak: how many successive probes each class was without diversity.
         evaluations: (probe, Frechet distance, coverage or None) of the latest heavy evaluations.
         best_distance: least Frechet distance of a healthy moment; None before there is one.
+        unique: share of different sentences at the latest probes; empty for other samples.
+        most_unique: the same at the most diverse healthy moment.
+        alike: how far self-BLEU-4 lay above that of real sentences at the latest probes.
     """
 
     moments: list[int] = field(default_factory=list)
@@ -49,6 +52,14 @@ class Memory:
     weak: dict[str, int] = field(default_factory=dict)
     evaluations: list[list[float | None]] = field(default_factory=list)
     best_distance: float | None = None
+    unique: list[float] = field(default_factory=list)
+    most_unique: float = 0.0
+    alike: list[float] = field(default_factory=list)
+
+    def hear(self, unique: float, alike: float) -> None:
+        """Take what one probe says of the words of sentences."""
+        _keep(self.unique, unique)
+        _keep(self.alike, alike)
 
     def see(self, images_seen: int, parts: Parts | None) -> None:
         """Take one probe, whatever the state is."""
@@ -73,6 +84,8 @@ class Memory:
         _keep(self.healthy_parts, _row(parts))
         level = median(self.scores[-3:])
         self.peak = level if self.peak is None else max(self.peak, level)
+        if self.unique:
+            self.most_unique = max(self.most_unique, median(self.unique[-3:]))
 
     def evaluate(self, probe: int, distance: float, coverage: float | None) -> None:
         """Take a heavy evaluation at a probe."""

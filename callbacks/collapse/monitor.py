@@ -47,7 +47,7 @@ class CollapseMonitor(Callback):
         every_n_images: real images between two probes; None takes a hundredth of the planned run,
             and at least 50 generator steps.
         samples: generated samples of a probe; None takes 256 on a CPU and 512 on a GPU.
-        space: feature space: auto, identity, rand_vgg, efflite0, cls.
+        space: feature space: auto, identity, rand_vgg, efflite0, cls, ppmi64.
         max_share: most of the training time that probes may take; the interval stretches itself,
             but a run has at least ten. None probes at every line of the grid.
         watch: false switches it off.

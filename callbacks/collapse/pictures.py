@@ -16,7 +16,7 @@ from callbacks.collapse.probes import Prober
 from callbacks.collapse.records import Band, ProbeRow, Verdict
 from callbacks.collapse.score import parts_of
 from callbacks.durable import write_atomically
-from callbacks.media import picture
+from callbacks.media import picture, write_text
 from callbacks.run_folder import RunFolder
 from datamodules.batches import to_uint8
 
@@ -26,6 +26,11 @@ _COLUMNS = 4
 _MOST_PIXELS = 64
 _RASTER = 96
 _MARGIN = 0.25
+#: Signals that are sent as they are; those that a kind of samples lacks are left out.
+_TOLD = (
+    *("duplicates", "mean_distance", "effective_rank", "input_dependence"),
+    *("self_bleu4", "unique_share", "vocabulary_use", "top_share", "token_entropy"),
+)
 #: The states as numbers, for dashboards that draw no words.
 CODES = {
     "warmup": 0,
@@ -39,7 +44,7 @@ CODES = {
 
 
 def keep(run: RunFolder, prober: Prober, images_seen: int) -> None:
-    """Write the picture of the latest probe into the run folder, and nowhere else.
+    """Write the picture, or some sentences, of the latest probe into the run folder alone.
 
     Args:
         run: the folder.
@@ -47,6 +52,9 @@ def keep(run: RunFolder, prober: Prober, images_seen: int) -> None:
         images_seen: of the probe.
     """
     if prober.latest is None:
+        return
+    if prober.lines:
+        write_text(run, KEY, {"sentences": prober.lines[:_SHOWN]}, images_seen)
         return
     data = io.BytesIO()
     picture(shown(prober.latest, prober.real_samples)).save(data, format="PNG")
@@ -130,7 +138,7 @@ def numbers(row: ProbeRow, band: Band, share: float) -> dict[str, float]:
         }
     for group, found in row["signals"].items():
         if not group.startswith("class "):
-            for name in ("duplicates", "mean_distance", "effective_rank", "input_dependence"):
+            for name in _TOLD:
                 prefix = "" if group == "all" else f"{group.replace(' ', '_')}/"
                 values[prefix + name] = found.get(name)
     return {f"health/{name}": float(value) for name, value in values.items() if value is not None}

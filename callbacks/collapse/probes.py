@@ -4,7 +4,8 @@ A module is watched as what it offers:
 
 - ``sample(n, generator=)``: unconditional;
 - ``num_classes`` and ``sample(n, labels=, generator=)``: class-conditional, class by class;
-- ``domains`` and ``translate(images, source, target)``: a translation, direction by direction.
+- ``domains`` and ``translate(images, source, target)``: a translation, direction by direction;
+- ``words(tokens)`` and ``sample(n, generator=)``: sentences, see ``sentence_prober.py``.
 
 Latents come from CPU generators, so all ranks draw the same samples; each rank describes its share.
 """
@@ -25,6 +26,7 @@ from callbacks.metrics.bank import BankBuilder, FeatureBank
 from callbacks.metrics.features import FeatureSpace
 from callbacks.metrics.reading import ReferenceSet, read_samples, strided_indices
 from callbacks.metrics.real_statistics import bank_of
+from callbacks.offers import speaks
 from callbacks.randomness import same_randomness
 
 #: Most real samples that are looked at; the band is drawn from them.
@@ -53,6 +55,7 @@ class Prober(ABC):
         groups: real samples by group of signals.
         samples: generated samples of the largest group.
         latest: the samples of the last probe (of the first group), as they were drawn.
+        lines: the same in words, where they are sentences.
         real_samples: as many real ones, uint8 or points.
     """
 
@@ -61,6 +64,7 @@ class Prober(ABC):
         self.groups: dict[str, ReferenceGroup] = {}
         self.samples = 0
         self.latest: Tensor | None = None
+        self.lines: list[str] = []
         self.real_samples = torch.empty(0)
         self._units = (torch.zeros(space.dim), torch.ones(space.dim))
 
@@ -328,6 +332,11 @@ def prober_for(module: Any, data: Any, space: FeatureSpace, samples: int) -> Pro
     if domains and hasattr(module, "translate"):
         reals = {domain: data.reference("train", domain=domain) for domain in domains}
         return TranslationProber(space, reals, _watched(module))
+    if speaks(module):
+        # It stands on this file.
+        from callbacks.collapse.sentence_prober import SentenceProber
+
+        return SentenceProber(space, data.reference("train"), samples, data.special_tokens)
     names = data.class_names or ()
     if getattr(module, "num_classes", 0) and names:
         return ClassProber(space, data.reference("train"), samples, names)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 #: Settings that are no shares.
-_UNBOUNDED = ("onset_kappa", "steep_sum", "diverged_ratio")
+_UNBOUNDED = ("onset_kappa", "steep_sum", "diverged_ratio", "least_entropy")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class DetectorSettings:
             ``sudden_part`` and a second draw confirms it.
         sudden_part: see ``sudden_drop``.
         duplicates: share of samples that are copies of each other from which it is a collapse.
+        unique_drop: fall of the share of different sentences from the best so far that is a
+            collapse, where a second draw confirms it.
+        least_entropy: nats of choice in a word below which it is one too, unless the language is as
+            small as that: below ``unique_drop`` of what its sentences alone would give.
+        alike: self-BLEU-4 above that of real sentences that is one at two successive probes.
         slow_probes: of the last ``slow_window`` probes, how many with ``suspect_drop`` are one.
         slow_window: see ``slow_probes``.
         part_drop: fall of one part, coverage, recall or the balance of classes, that is a collapse
@@ -87,6 +92,9 @@ class DetectorSettings:
     sudden_drop: float = 0.75
     sudden_part: float = 0.30
     duplicates: float = 0.5
+    unique_drop: float = 0.5
+    least_entropy: float = 0.1
+    alike: float = 0.2
     slow_probes: int = 5
     slow_window: int = 6
     part_drop: float = 0.35

@@ -31,6 +31,8 @@ _LEAST = 16
 #: Share of the real nearest-neighbour distances below which two samples are copies.
 _COPY_QUANTILE = 1e-3
 _LOW_QUANTILE = 0.01
+#: Share of the mean squared distance below which two places are one.
+_SAME = 1e-10
 #: Width of the kernel of the Vendi score: square root of this share of the median square.
 _KERNEL_SHARE = 0.1
 
@@ -93,8 +95,7 @@ class ReferenceGroup:
         order = torch.from_numpy(draws.permutation(len(features)))
         chosen, others = features[order[:count]], order[count:]
         squares = squared_distances(chosen, chosen)
-        # The smallest six of a row include the sample itself.
-        reach = squares.topk(_NEIGHBOURS + 1, dim=1, largest=False).values[:, -1]
+        reach = _reach(squares)
         middle = float(squares[~torch.eye(count, dtype=torch.bool)].median())
         blank = cls(
             features=chosen,
@@ -129,8 +130,7 @@ class ReferenceGroup:
             return dict.fromkeys(_NAMES)
         within = squared_distances(fake, fake)
         across = squared_distances(self.features, fake)
-        k = min(_NEIGHBOURS, len(fake) - 1)
-        fake_reach = within.topk(k + 1, dim=1, largest=False).values[:, -1]
+        fake_reach = _reach(within)
         inside = across < self.reach[:, None]
         found: dict[str, float | None] = {
             "coverage": _share(inside.any(dim=1)),
@@ -146,6 +146,15 @@ class ReferenceGroup:
         if logits is not None:
             found |= classes_drawn(logits)
         return found
+
+
+def _reach(squares: Tensor) -> Tensor:
+    """Squared distance of each to its fifth neighbour; of copies, a little more than nothing."""
+    k = min(_NEIGHBOURS, len(squares) - 1)
+    # The smallest k + 1 of a row include the sample itself.
+    reach = squares.topk(k + 1, dim=1, largest=False).values[:, -1]
+    # What is the same up to rounding is inside: sentences of the same words have one place.
+    return reach.clamp(min=_SAME * float(squares.mean()))
 
 
 _NAMES = (

@@ -12,7 +12,8 @@ Split = Literal["train", "held_out"]
 class ReferenceSet(Protocol):
     """Map-style data without augmentation.
 
-    Item i is a mapping with ``image``, uint8 ``(C, H, W)`` or float ``(2,)``, and maybe ``label``.
+    Item i is a mapping with ``image``, uint8 ``(C, H, W)``, float ``(2,)`` or, of sentences, int64
+    ``(T,)``, and maybe ``label``.
     """
 
     def __len__(self) -> int:
@@ -31,7 +32,7 @@ class ReferenceData(Protocol):
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """``(C, H, W)`` of images, or ``(2,)`` of points."""
+        """``(C, H, W)`` of images, ``(2,)`` of points, or ``(T,)`` of sentences."""
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -81,7 +82,7 @@ def read_samples(data: ReferenceSet, indices: Sequence[int], chunk: int = 256) -
         chunk: samples in one stack.
 
     Yields:
-        uint8 ``(n, C, H, W)`` or float ``(n, 2)``, n at most ``chunk``.
+        uint8 ``(n, C, H, W)``, float ``(n, 2)`` or int64 ``(n, T)``, n at most ``chunk``.
 
     Raises:
         ValueError: when samples differ in shape, so they cannot be stacked.
@@ -95,3 +96,12 @@ def read_samples(data: ReferenceSet, indices: Sequence[int], chunk: int = 256) -
                 "let the data module resize them"
             )
         yield torch.stack(samples)
+
+
+def read_all(data: ReferenceSet) -> Tensor:
+    """Read a whole set of small samples, such as sentences ``(N, T)``, in its order.
+
+    Args:
+        data: the samples, at least 1.
+    """
+    return torch.cat(list(read_samples(data, range(len(data)))))

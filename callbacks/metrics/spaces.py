@@ -2,12 +2,18 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from callbacks.metrics.cache import cache_path, read_arrays, write_arrays
+from callbacks.metrics.distributed import on_rank_zero
 from callbacks.metrics.efflite import EffLiteSpace
 from callbacks.metrics.features import FeatureSpace, IdentitySpace
 from callbacks.metrics.inception import PUBLISHED_FILE, CleanInceptionSpace, InceptionSpace
 from callbacks.metrics.rand_vgg import RandVGGSpace
-from callbacks.metrics.reading import ReferenceData, held_out_or_none
+from callbacks.metrics.reading import ReferenceData, held_out_or_none, read_all
+from callbacks.metrics.sentence_space import PpmiSpace
 from callbacks.metrics.trained_classifier import ClassifierSpace, InaccurateClassifierError
 
 _log = logging.getLogger(__name__)
@@ -20,7 +26,12 @@ CHOICES = (
     "cls",
     "inception_v3_tf",
     "inception_clean",
+    "ppmi64",
 )
+
+
+#: Kinds of data that have one space alone.
+_ONLY = {"2-D points": "identity", "sentences": "ppmi64"}
 
 
 def choose_space(
@@ -32,10 +43,11 @@ def choose_space(
 ) -> FeatureSpace:
     """Return the space in which samples of some data shall be scored.
 
-    ``auto`` takes ``identity`` for points; the Inception network where its weights are given; the
-    classifier of the data (``cls``) where there are labels that it can learn, and held-out images
-    to show it; ``rand_vgg`` otherwise. For two folders of images (``data`` is None) it ends with
-    ``efflite0`` instead, which is slower and knows ImageNet.
+    ``auto`` takes ``identity`` for points and ``ppmi64`` for sentences, whose data module has a
+    ``vocabulary``; the Inception network where its weights are given; the classifier of the data
+    (``cls``) where there are labels that it can learn, and held-out images to show it; ``rand_vgg``
+    otherwise. For two folders of images (``data`` is None) it ends with ``efflite0`` instead, which
+    is slower and knows ImageNet. Every rank must call it.
 
     Args:
         data: the data module; None for folders of RGB images.
@@ -52,17 +64,17 @@ def choose_space(
             f"choose_space: name must be one of {', '.join(CHOICES)}, got {name!r}; "
             "auto suits most data"
         )
-    points = data is not None and len(data.image_shape) == 1
     if name == "auto":
         return _automatic(data, inception_weights, force, folder)
-    if points != (name == "identity"):
-        kind = "2-D points" if points else "images"
+    kind, only = _kind_of(data)
+    if name != only and (only or name in _ONLY.values()):
         raise ValueError(
-            f"choose_space: name must suit {kind}, got {name!r}; "
-            f"choose {'identity' if points else 'rand_vgg'}"
+            f"choose_space: name must suit {kind}, got {name!r}; choose {only or 'rand_vgg'}"
         )
     if name == "identity":
         return IdentitySpace()
+    if name == "ppmi64":
+        return _ppmi(data, folder)
     if name == "efflite0":
         return EffLiteSpace()
     if name == "rand_vgg":
@@ -89,8 +101,9 @@ def _automatic(
     force: bool,
     folder: Path | None,
 ) -> FeatureSpace:
-    if data is not None and len(data.image_shape) == 1:
-        return IdentitySpace()
+    _, only = _kind_of(data)
+    if only:
+        return _ppmi(data, folder) if only == "ppmi64" else IdentitySpace()
     if inception_weights is not None:
         return InceptionSpace(inception_weights)
     if data is None:
@@ -110,3 +123,28 @@ def _rand_vgg(data: ReferenceData | None) -> RandVGGSpace:
     channels, side = (3, 64) if data is None else (data.image_shape[0], max(data.image_shape[1:]))
     size = 32 if side <= 32 else 64
     return RandVGGSpace(size, channels=3 if channels == 1 else channels)
+
+
+def _kind_of(data: ReferenceData | None) -> tuple[str, str]:
+    """What the samples are, and the one space that suits them; empty for images."""
+    if data is None or len(data.image_shape) > 1:
+        return "images", ""
+    kind = "sentences" if hasattr(data, "vocabulary") else "2-D points"
+    return kind, _ONLY[kind]
+
+
+def _ppmi(data: Any, folder: Path | None) -> PpmiSpace:
+    """Fit the word vectors on rank 0, or read them from the cache: the same on all ranks."""
+    key = {"data": data.name, "fingerprint": data.fingerprint(), "version": 1}
+    path = cache_path("ppmi", key, folder)
+
+    def load_or_fit() -> dict[str, np.ndarray]:
+        arrays = read_arrays(path, key)
+        if arrays is None:
+            tokens = read_all(data.reference("train"))
+            space = PpmiSpace.fitted(tokens, len(data.vocabulary), data.special_tokens)
+            arrays = space.to_arrays()
+            write_arrays(path, key, arrays)
+        return arrays
+
+    return PpmiSpace.from_arrays(on_rank_zero(load_or_fit))

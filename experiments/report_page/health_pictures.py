@@ -9,9 +9,13 @@ from dataclasses import dataclass, replace
 from callbacks.collapse.history import History
 from callbacks.collapse.moments import Fall, Moment
 from callbacks.collapse.wording import GRIDS
+from callbacks.run_lines import read_columns
 from experiments.report_page.pictures import Picture, data_uri
 from experiments.report_page.records import Frame, Run
 from experiments.run_health import RunHealth
+
+#: Sentences that stand for a moment.
+_LINES = 8
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,15 @@ def _joined(wanted: Sequence[tuple[str, int, Frame | None]]) -> list[Shot]:
             both = " · ".join([shots[key].title, title.lower()])
             shots[key] = replace(shots[key], title=both, note=shots[key].note and note)
         else:
-            picture = Picture(key, data_uri(frame), frame.width, frame.height)
-            shots[key] = Shot(title, picture, note)
+            shots[key] = Shot(title, _shown(frame), note)
     return list(shots.values())
+
+
+def _shown(frame: Frame) -> Picture:
+    if frame.is_text:
+        first = next(iter(read_columns(frame.path).values()))
+        return Picture(frame.images_seen, "", 0, 0, tuple(first[:_LINES]))
+    return Picture(frame.images_seen, data_uri(frame), frame.width, frame.height)
 
 
 def nearest(frames: Sequence[Frame], at: int) -> Frame | None:

@@ -26,6 +26,7 @@ from experiments.report_page.scores import (
     score_charts,
     score_tables,
 )
+from experiments.report_page.sentences import excerpts
 from experiments.report_page.training import training_charts
 from experiments.report_page.translations import all_answers
 
@@ -92,6 +93,7 @@ def render(runs: Sequence[Run]) -> str:
             health=panels(runs, labels),
             smooth=any(line.trend for chart in training for line in chart.lines),
             viewers=viewers(runs, labels),
+            excerpts=excerpts(runs, labels),
             translations=all_answers(runs),
             setting_names=["settings"] if len(runs) == 1 else [f"settings of {x}" for x in labels],
             differing=differing_settings(runs) if len(runs) > 1 else [],

@@ -16,12 +16,16 @@ _LARGEST_SIDE = 640
 
 @dataclass(frozen=True)
 class Picture:
-    """One embedded image: its place on the axis, a data URI and its size in pixels."""
+    """One embedded image: its place on the axis, a data URI and its size in pixels.
+
+    In the panel of the health it may be sentences instead: ``lines``.
+    """
 
     images_seen: int
     uri: str
     width: int
     height: int
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,15 +57,20 @@ def viewers(runs: Sequence[Run], labels: Sequence[str]) -> list[Viewer]:
     """One viewer for each media key, in the order in which they are found."""
     # The panel of the health shows these at their moments, and draws the curve itself.
     told = {GRIDS, SCORE_FIGURE, FALL_FIGURE} if any(run.health for run in runs) else set()
-    keys = sorted({k for run in runs for k in run.media} - told, key=lambda k: (k != "samples", k))
+    found = {key for run in runs for key in run.media if _pictures(run, key)}
+    keys = sorted(found - told, key=lambda key: (key != "samples", key))
     return [_viewer(key, runs, labels, share=len(keys) * len(runs)) for key in keys]
 
 
+def _pictures(run: Run, key: str) -> list[Frame]:
+    return [frame for frame in run.media.get(key, []) if not frame.is_text]
+
+
 def _viewer(key: str, runs: Sequence[Run], labels: Sequence[str], share: int) -> Viewer:
-    chosen = [choose(run.media.get(key, []), budget=_BYTES // share) for run in runs]
+    chosen = [choose(_pictures(run, key), budget=_BYTES // share) for run in runs]
     stops = sorted({frame.images_seen for frames in chosen for frame in frames})
     panels = [
-        _panel(label, slot, frames, stops, total=len(run.media[key]))
+        _panel(label, slot, frames, stops, total=len(_pictures(run, key)))
         for slot, (run, label, frames) in enumerate(zip(runs, labels, chosen, strict=True))
         if frames
     ]

@@ -45,13 +45,21 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Frame:
-    """One PNG under ``media/``: its place on the images_seen axis, size in pixels and in bytes."""
+    """One PNG under ``media/``: its place on the images_seen axis, size in pixels and in bytes.
+
+    Or sentences: a file without pixels.
+    """
 
     images_seen: int
     path: Path
     width: int
     height: int
     bytes: int
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is sentences."""
+        return self.path.suffix == ".tsv"
 
 
 @dataclass

@@ -13,6 +13,7 @@ from typing import Any
 
 from callbacks.durable import whole_lines
 from callbacks.run_folder import RunFolder
+from callbacks.run_lines import read_columns
 from experiments.report_page.curves import Curve
 from experiments.report_page.records import Checkpoint, Evaluation, Frame, Run
 from experiments.report_page.translations import answers
@@ -168,6 +169,8 @@ def _state(state: Any) -> str | None:
 def _read_media(run: Run, folder: RunFolder, media: dict[str, list[Frame]]) -> None:
     for key in folder.media_keys():
         for images_seen, file in folder.media_files(key):
+            if file.suffix == ".tsv":
+                _read_text(run, images_seen, file, media.setdefault(key, []))
             if file.suffix != ".png":
                 continue
             with file.open("rb") as stream:
@@ -179,3 +182,12 @@ def _read_media(run: Run, folder: RunFolder, media: dict[str, list[Frame]]) -> N
             width, height = struct.unpack(">II", head[16:24])
             frame = Frame(images_seen, file, width, height, file.stat().st_size)
             media.setdefault(key, []).append(frame)
+
+
+def _read_text(run: Run, images_seen: int, file: Path, frames: list[Frame]) -> None:
+    try:
+        read_columns(file)
+    except ValueError as error:
+        run.problems.append(_one_line(error))
+    else:
+        frames.append(Frame(images_seen, file, 0, 0, file.stat().st_size))

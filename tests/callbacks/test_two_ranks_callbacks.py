@@ -12,7 +12,7 @@ from callbacks.rng import KEY, reseed
 from callbacks.run_folder import RunFolder
 from callbacks.sample_grid import SampleGrid
 from tests.helpers_callbacks import ToyGan, make_trainer, read_image
-from tests.two_ranks_callbacks import memorization_case
+from tests.two_ranks_callbacks import memorization_case, sentences_case
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +115,16 @@ def test_verdict_on_copies_of_two_ranks_is_that_of_one(ranks: list[dict[str, Any
         assert first[name] == second[name] == one[name]
     for images in zip(first["images"], second["images"], one["images"], strict=True):
         assert torch.equal(images[0], images[2]) and torch.equal(images[1], images[2])
+
+
+def test_scores_and_signals_of_sentences_of_two_ranks_are_those_of_one(
+    ranks: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANAGERIE_CACHE", "")
+    one = sentences_case(tmp_path / "cache")
+    first, second = (rank["sentences"] for rank in ranks)
+    assert first["scores"] == second["scores"] and first["floor"] == second["floor"]
+    for part in ("scores", "floor", "signals"):
+        assert first[part].keys() == one[part].keys()
+        for name, value in one[part].items():
+            assert first[part][name] == pytest.approx(value, rel=1e-5), name

@@ -221,7 +221,7 @@ def test_list_json_has_one_object_a_variant(server: CommandServer) -> None:
     code, output = server.run("list", "--json")
     rows = [json.loads(line) for line in output.splitlines()]
     assert code == 0 and {"GAN", "DCGAN", "WGANGP", "SNGAN"} <= {row["name"] for row in rows}
-    keys = {"name", "family", "chapter", "arxiv", "config", "batch", "data"}
+    keys = {"name", "family", "chapter", "paper", "arxiv", "config", "batch", "data"}
     assert all(set(row) == keys for row in rows)
     assert all((ROOT / row["config"]).is_file() for row in rows)
 

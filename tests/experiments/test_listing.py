@@ -17,6 +17,7 @@ BASES = {
     *("DataModule", "TwoDomains", "PairedDataModule", "UnpairedDataModule", "PairedFiles"),
     *("TwoDomainFiles", "LineAndColour", "ExclusiveDomains", "GaussianMixture", "TorchvisionSet"),
     *("CaptionedData", "ClipData", "LabelSetData", "SoundData", "TableFolder"),
+    *("SpeechAndTextData", "PhonemeLanguage"),
 }
 
 
@@ -43,8 +44,14 @@ def test_every_variant_is_printed_with_its_batches(capsys: pytest.CaptureFixture
     lines = capsys.readouterr().out.splitlines()
     for row in CATALOGUE:
         (line,) = [text for text in lines if text.split()[:1] == [row.name]]
-        assert line.split() == [row.name, f"arXiv:{row.arxiv}", row.batch, row.config]
+        assert line.split() == [row.name, row.paper, row.batch, row.config]
     assert listing.main(["--json"]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    cycle = next(record for record in records if record["name"] == "CycleGAN")
+    by_name = {record["name"]: record for record in records}
+    # A paper that is not on arXiv is named by where it is.
+    assert by_name["RelGAN"]["paper"] == "OpenReview:rJedV3R5tm"
+    assert by_name["RelGAN"]["arxiv"] is None
+    assert by_name["GAN"]["paper"] == "arXiv:1406.2661"
+    assert by_name["GAN"]["arxiv"] == "1406.2661"
+    cycle = by_name["CycleGAN"]
     assert cycle["data"] == ["OpenMojiUnpaired", "UnpairedFolders"]

@@ -1,5 +1,6 @@
 """The game of recognisers: what each player is judged by, and what is refused."""
 
+import itertools
 import math
 from typing import Any
 
@@ -8,7 +9,9 @@ import torch
 from torch import nn
 
 from gan_modules import MappingGAN, Wav2vecU
+from gan_modules.engine.noise import Noise
 from gan_modules.networks.recognizer import PhonemeDiscriminator, Recognizer
+from gan_modules.relaxations import Drawn
 from gan_modules.segments import Apart
 from tests.small.batches import FixedBatches
 from tests.small.sizes import PHONEMES
@@ -61,8 +64,42 @@ def test_the_true_key_transcribes_without_error_and_is_worth_ln_2_kat_s26() -> N
 
 def test_generated_rows_sum_to_1_where_there_is_a_sound_kat_s24() -> None:
     module = Wav2vecU(**wav2vec_u("none"))
-    rows, mask, _ = module.said(FixedBatches("SpeechAndText").batch(4))
+    rows, _, mask, _ = module.said(FixedBatches("SpeechAndText").batch(4))
     torch.testing.assert_close(rows.sum(2), mask.float())
+
+
+def test_what_the_judge_is_shown_may_be_drawn_phonemes_whose_slope_is_that_of_all() -> None:
+    module = Wav2vecU(**wav2vec_u("none"), segmenter=Apart(), relaxation=Drawn())
+    batch = FixedBatches("SpeechAndText").batch(4)
+    rows, _, mask, logits = module.said(batch)
+    assert set(rows.unique().tolist()) == {0.0, 1.0} and rows.sum(2).equal(mask.float())
+    weights = torch.arange(4.0)
+    (slope,) = torch.autograd.grad((rows * weights).sum(), logits, retain_graph=True)
+    soft = torch.softmax(logits, 2) * mask[..., None]
+    torch.testing.assert_close(slope, torch.autograd.grad((soft * weights).sum(), logits)[0])
+
+
+def test_drawn_phonemes_come_as_often_as_they_are_probable() -> None:
+    logits = torch.tensor([[0.0, 1.0, -1.0, 2.0]]).repeat(20_000, 1)
+    uniforms = torch.rand(20_000, 4, generator=torch.Generator().manual_seed(0))
+    shares, expected = Drawn()(logits, uniforms, 1.0).mean(0), torch.softmax(logits[0], 0)
+    assert ((shares - expected).abs() < 4 * (expected * (1 - expected) / 20_000).sqrt()).all()
+    sharper = Drawn()(logits, uniforms, 2.0).mean(0)
+    assert sharper[3] > shares[3] + 0.05
+
+
+def test_what_is_drawn_for_an_utterance_does_not_depend_on_the_others() -> None:
+    """Others may have more sounds: the longest one decides how many rows there are."""
+    module = Wav2vecU(**wav2vec_u("none"), relaxation=Drawn())
+    batch = FixedBatches("SpeechAndText").batch(4)
+    module.noise = Noise(5)
+    rows, _, mask, _ = module.said(batch)
+    module.noise = Noise(5)
+    quiet = {**batch, "speech_mask": batch["speech_mask"].clone()}
+    quiet["speech_mask"][1:, 1:] = False
+    alone, _, there, _ = module.said(quiet)
+    count = int(mask[0].sum())
+    assert count == int(there[0].sum()) and alone[0, :count].equal(rows[0, :count])
 
 
 def test_the_penalty_looks_where_both_have_sounds() -> None:
@@ -88,6 +125,18 @@ def test_each_weight_is_a_term_of_its_own() -> None:
         "smoothness",
         "diversity",
     }
+
+
+def test_transcripts_are_those_of_the_averaged_recogniser_after_joining() -> None:
+    module = Wav2vecU(**wav2vec_u("none"), ema_half_life_images=100.0)
+    batch = FixedBatches("SpeechAndText").batch(4)
+    said = module.transcribe(batch["speech"], batch["speech_mask"])
+    assert all(a != b for row in said for a, b in itertools.pairwise(row))
+    with torch.no_grad():
+        module.generator.convolution.weight.neg_()
+    assert module.transcribe(batch["speech"], batch["speech_mask"]) == said
+    with module.unaveraged():
+        assert module.transcribe(batch["speech"], batch["speech_mask"]) != said
 
 
 def test_decay_moves_the_weights_of_the_judge_alone() -> None:

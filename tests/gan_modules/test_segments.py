@@ -66,6 +66,13 @@ def test_monotony_counts_what_is_there_alone() -> None:
     assert abs(float(monotony(rows, mask))) < 1e-12
 
 
+def test_a_phoneme_that_is_gone_leaves_a_finite_slope() -> None:
+    rows = rows_of(torch.tensor([[0, 1]]), torch.ones(1, 2, dtype=torch.bool), 3, torch.float32)
+    rows.requires_grad_()
+    (slope,) = torch.autograd.grad(monotony(rows, torch.ones(1, 2, dtype=torch.bool)), rows)
+    assert slope.isfinite().all() and (slope[..., 2] < slope[..., 0]).all()
+
+
 def test_unsmoothness_is_0_for_constant_logits_and_a_closed_form_otherwise_kat_s24() -> None:
     mask = torch.ones(1, 4, dtype=torch.bool)
     constant = torch.ones(1, 4, 3) * torch.tensor([1.0, 5.0, -2.0])

@@ -1,0 +1,56 @@
+"""The trainings: each variant's own YAML, and the other side of each comparison."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.trained.task import Job
+
+#: Likelihood alone: a game of one step that moves nothing.
+_NO_GAME = {
+    "trainer.max_steps": 1,
+    "model.init_args.generator_lr": 1e-12,
+    "model.init_args.likelihood_lr": 1e-2,
+    "model.init_args.discriminator_samples": 0,
+    "model.init_args.discriminator_steps": 1,
+}
+
+
+def _likelihood(name: str, config: str, samples: int, **changes: Any) -> Job:
+    """The same speaker on the same data, by likelihood for so many sentences."""
+    settings = _NO_GAME | {"model.init_args.likelihood_samples": samples} | changes
+    return Job(name, config, settings)
+
+
+ORACLE = (
+    _likelihood("likelihood-oracle", "sequence/seqgan.yaml", 36_000),
+    Job("seqgan", "sequence/seqgan.yaml"),
+    Job("maligan", "sequence/maligan.yaml"),
+    Job("rankgan", "sequence/rankgan.yaml"),
+)
+GRAMMAR = (
+    Job("gumbel", "sequence/gumbel_text_gan.yaml"),
+    Job(
+        "straight-through",
+        "sequence/gumbel_text_gan.yaml",
+        {"model.init_args.relaxation": {"class_path": "gan_modules.relaxations.StraightThrough"}},
+    ),
+    Job("text-wgan-gp", "sequence/text_wgan_gp.yaml"),
+    Job("relgan", "sequence/relgan.yaml"),
+)
+VERSES = (
+    _likelihood("likelihood-verses", "sequence/scratchgan.yaml", 40_000),
+    Job("scratchgan", "sequence/scratchgan.yaml"),
+)
+SENTIMENT = (
+    Job("text-cycle-gan", "sequence/text_cycle_gan.yaml"),
+    Job("style-transformer", "sequence/style_transformer.yaml"),
+    Job("cross-aligned", "sequence/cross_aligned.yaml"),
+    Job("embedding-cycle-gan", "sequence/embedding_cycle_gan.yaml"),
+)
+SPEECH = (
+    Job("mapping-gan", "sequence/mapping_gan.yaml"),
+    Job("wav2vec-u", "sequence/wav2vec_u.yaml"),
+)
+SUMMARIES = (Job("summarizer", "sequence/unsupervised_summarization.yaml"),)
+NUMBERS = (Job("translation", "sequence/unsupervised_translation.yaml"),)

@@ -1,0 +1,144 @@
+"""All tasks, in the order in which they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from benchmarks.sentences.jobs import (
+    GRAMMAR,
+    NUMBERS,
+    ORACLE,
+    SENTIMENT,
+    SPEECH,
+    SUMMARIES,
+    VERSES,
+)
+from benchmarks.sentences.reals import untrained
+from benchmarks.sentences.scores import last_scores, plain
+from benchmarks.sentences.temperatures import at_temperatures, curves
+from benchmarks.trained.task import Measures, Task
+from callbacks.metrics.reading import read_all
+from experiments.opening import OpenedRun
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SHOWN = 20
+_ORACLE = ("nll_oracle", "nll_test", "self_bleu4", "unique_share")
+_GRAMMAR = ("valid_share", "unique_share", "copy_rate", "fd", "self_bleu4")
+_STYLE = ("style_accuracy", "content_bleu4", "reference_bleu4", "reference_exact")
+_SPEECH = ("per", "unsupervised_score")
+_SUMMARY = ("rouge1", "rouge2", "rougeL")
+_NUMBERS = ("reference_exact", "reference_bleu4", "round_trip_bleu4")
+
+
+def said(runs: Mapping[str, OpenedRun]) -> str:
+    """The first sentences that each generator of seed 0 says, in Markdown."""
+    parts = []
+    for name, opened in runs.items():
+        tokens = opened.module.sample(_SHOWN, generator=torch.Generator().manual_seed(0))
+        parts.append("\n".join([f"**{name}**\n", *(f"- {s}" for s in opened.module.words(tokens))]))
+    return "\n\n".join(parts)
+
+
+def rewritten(runs: Mapping[str, OpenedRun]) -> str:
+    """The first held-out sentences of a, and what each rewriter of seed 0 makes of them."""
+    opened = next(iter(runs.values()))
+    inputs = read_all(opened.data().reference("held_out", "a"))[:_SHOWN]
+    columns = {"input": opened.module.words(inputs)}
+    for name, one in runs.items():
+        columns[name] = one.module.words(one.module.rewrite(inputs, *one.module.directions[0]))
+    rows = zip(*columns.values(), strict=True)
+    lines = [" | ".join(columns), " | ".join("---" for _ in columns), *map(" | ".join, rows)]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def oracle_curves(runs: Mapping[str, OpenedRun]) -> Figure:
+    """What the oracle thinks of generated sentences, over training."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    for name, opened in runs.items():
+        rows = opened.run.read_evaluations()
+        values = [plain(row["scores"])["nll_oracle"] for row in rows]
+        axes.plot([row["images_seen"] for row in rows], values, marker="o", label=name)
+    axes.set_title("nats a token, by the network that made the data\nlower is likelier")
+    axes.set_xlabel("sentences seen")
+    axes.legend()
+    return figure
+
+
+def _of_oracle(data: Any) -> dict[str, Measures]:
+    return untrained(data, *_ORACLE)
+
+
+def _of_grammar(data: Any) -> dict[str, Measures]:
+    return untrained(data, *_GRAMMAR)
+
+
+def _nothing(data: Any) -> dict[str, Measures]:
+    return {}
+
+
+TASKS: tuple[Task, ...] = (
+    Task(
+        "oracle",
+        "Do rewards make sentences likelier under the network that made the data?",
+        ORACLE,
+        last_scores(*_ORACLE),
+        _of_oracle,
+        picture=oracle_curves,
+    ),
+    Task(
+        "grammar",
+        "Does a relaxed game learn the rules of sums, which it is never told?",
+        GRAMMAR,
+        last_scores(*_GRAMMAR),
+        _of_grammar,
+        samples=said,
+    ),
+    Task(
+        "verses",
+        "Does a game from scratch say verses as well as likelihood does, at any temperature?",
+        VERSES,
+        at_temperatures,
+        _nothing,
+        picture=curves,
+        samples=said,
+    ),
+    Task(
+        "sentiment",
+        "Does the opinion change, and nothing else?",
+        SENTIMENT,
+        last_scores(*_STYLE, *(f"copy_{name}" for name in _STYLE)),
+        _nothing,
+        samples=rewritten,
+    ),
+    Task(
+        "numbers",
+        "Are numbers translated that were never seen in both languages?",
+        NUMBERS,
+        last_scores(*_NUMBERS),
+        _nothing,
+        samples=rewritten,
+    ),
+    Task(
+        "summaries",
+        "Is the news found, by summaries of other articles alone?",
+        SUMMARIES,
+        last_scores(*_SUMMARY, *(f"lead_{name}" for name in _SUMMARY)),
+        _nothing,
+        samples=rewritten,
+    ),
+    Task(
+        "speech",
+        "Is speech understood without a transcript?",
+        SPEECH,
+        last_scores(*_SPEECH),
+        _nothing,
+    ),
+)

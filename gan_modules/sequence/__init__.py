@@ -1,0 +1,1 @@
+"""Generators of sentences: one paper, one file."""
