@@ -311,6 +311,13 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) ->
     return options
 
 
+def variant_named(text: str) -> str:
+    """A name of the catalogue, however it is written: ``text_cyclegan`` is TextCycleGAN."""
+    plain = text.lower().replace("_", "").replace("-", "")
+    names = {row.name.lower(): row.name for row in gan_modules.CATALOGUE}
+    return names.get(plain, text)
+
+
 def main() -> None:
     """Print a line a case, then all of it as one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -321,6 +328,7 @@ def main() -> None:
     parser.add_argument(
         "--variant",
         nargs="+",
+        type=variant_named,
         choices=("all", *(row.name for row in gan_modules.CATALOGUE)),
         default=[],
         metavar="VARIANT",

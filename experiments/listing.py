@@ -22,9 +22,10 @@ DATA = {
     "DomainImages": ("OpenMojiSkinTones", "DomainFolders", "AttributeFolder"),
     "Videos": ("MovingMNIST", "ForkingMaze", "VideoFolder"),
     "TalkingHeads": ("PuppetFaces",),
+    "Sequences": ("Arithmetic", "OracleSequences", "Verses", "TextFile"),
     "UnpairedSequences": (
-        *("TemplatedSentiment", "SubstitutionCipher", "MovieReviews", "NumberWords", "VersePairs"),
-        "UnpairedTextFiles",
+        *("TemplatedSentiment", "SubstitutionCipher", "NumberWords", "Summaries"),
+        *("VersePairs", "MovieReviews", "UnpairedTextFiles"),
     ),
     "WordVectors": ("RotatedWords", "VectorFiles"),
     "SpeechAndText": ("Decipherment", "PrototypeSpeech", "SpokenPhonemes", "SpeechFolder"),

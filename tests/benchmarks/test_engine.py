@@ -17,7 +17,7 @@ def test_variants_and_files_are_timed_also_those_that_know_their_data_set() -> N
     config = "experiments/configs/autoencoding/gradient_origin.yaml"
     words = [sys.executable, "-m", "benchmarks.engine", *QUICK]
     # GLO has a code for each of the 4,500 images and refuses another number.
-    words += ["--variant", "GLO", "--config", config]
+    words += ["--variant", "glo", "--config", config]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])

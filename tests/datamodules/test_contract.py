@@ -14,9 +14,12 @@ from datamodules.batches import (
     LabelSets,
     PairedImages,
     Points,
+    Sequences,
     SoundImages,
+    SpeechAndText,
     TalkingHeads,
     UnpairedImages,
+    UnpairedSequences,
     Videos,
     WordVectors,
 )
@@ -35,6 +38,10 @@ def numbers(first: int = 0) -> torch.Tensor:
 
 def flags() -> torch.Tensor:
     return torch.eye(N)
+
+
+def sentences(length: int = 5) -> torch.Tensor:
+    return torch.arange(N * length).view(N, length)
 
 
 GOOD: dict[type, Callable[[], dict[str, Any]]] = {
@@ -83,6 +90,21 @@ GOOD: dict[type, Callable[[], dict[str, Any]]] = {
         "frames": images(5, 1, 8, 8),
         "mismatched": images(5, 1, 8, 8),
         "index": numbers(),
+    },
+    Sequences: lambda: {"tokens": sentences(), "label": numbers(), "index": numbers()},
+    UnpairedSequences: lambda: {
+        "tokens_a": sentences(),
+        "tokens_b": sentences(7),
+        "index_a": numbers(),
+        "index_b": numbers(),
+    },
+    SpeechAndText: lambda: {
+        "speech": torch.randn(N, 6, 5),
+        "speech_mask": torch.ones(N, 6, dtype=torch.bool),
+        "tokens": sentences(),
+        "token_mask": torch.ones(N, 5, dtype=torch.bool),
+        "index_a": numbers(),
+        "index_b": numbers(),
     },
     WordVectors: lambda: {
         "a": torch.randn(N, 5) * 9,
@@ -136,7 +158,7 @@ def test_broken_batch_is_refused_whatever_key_is_broken_k51(schema: Any) -> None
             spoilt = value.clone()
             spoilt.view(-1)[0] = float("nan")
             faults += [spoilt, torch.full_like(value, float("inf"))]
-        else:
+        elif value.dtype != torch.bool:
             faults.append(value - 9)
         for fault in faults:
             message = refusal({**good, key: fault}, schema)

@@ -17,7 +17,8 @@ BASES = {
     *("DataModule", "TwoDomains", "PairedDataModule", "UnpairedDataModule", "PairedFiles"),
     *("TwoDomainFiles", "LineAndColour", "ExclusiveDomains", "GaussianMixture", "TorchvisionSet"),
     *("CaptionedData", "ClipData", "LabelSetData", "SoundData", "TableFolder"),
-    *("SpeechAndTextData", "PhonemeLanguage"),
+    *("SpeechAndTextData", "PhonemeLanguage", "WordVectorData"),
+    *("SentenceDataModule", "TextNumbers", "TextData", "UnpairedSentences", "UnpairedTexts"),
 }
 
 
