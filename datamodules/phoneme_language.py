@@ -2,11 +2,13 @@
 
 Each phoneme follows from the one before it, and the first of an utterance is drawn, by
 probabilities that are drawn once. They are peaky and differ from phoneme to phoneme: this is what
-tells which sound is which. Of a language whose phonemes all behave alike, nobody could. And where nothing
-marks the beginning of an utterance, descent even on the exact statistics of pairs finds the right
-reading from one start in five, and wrong ones from the others, which are worse but have no better
-neighbour. A beginning that few phonemes make, in short utterances, takes most of these away; how
-many depends on the language. That of the default ``language_seed`` is one of the easier ones.
+tells which sound is which. Of a language whose phonemes all behave alike, nobody could.
+
+Where nothing marks the beginning of an utterance, descent even on the exact statistics of pairs
+finds the right reading from one start in five, and from the others wrong ones, which are worse but
+have no better neighbour. A beginning that few phonemes make, in short utterances, takes most of
+these away; how many depends on the language. That of the default ``language_seed`` is one of the
+easier ones.
 """
 
 from itertools import combinations

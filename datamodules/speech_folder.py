@@ -48,8 +48,8 @@ class SpeechFolder(SpeechAndTextData):
         transcripts: file with lines ``NAME PHONEMES...``, for scores alone: the path of a WAV below
             the folder, without blanks, and what is said in it, in phonemes of the text.
         silence_share: a pause is written at both ends of each text, and behind a word with this
-            chance; lines of phonemes show words by ``|``, and pauses of their own by ``SIL``.
-            Negative: no pause is written.
+            chance, 0 to 1; lines of phonemes part words by ``|``, and have pauses of their own as
+            ``SIL``. None: only the latter.
         clusters: K of k-means.
         dim: F, principal components of a piece.
         **kwargs: see :class:`datamodules.speech_and_text.SpeechAndTextData`.
@@ -67,7 +67,7 @@ class SpeechFolder(SpeechAndTextData):
         written: Written = "phonemes",
         voice: str = "en-us",
         transcripts: str | None = None,
-        silence_share: float = 0.25,
+        silence_share: float | None = 0.25,
         clusters: int = 64,
         dim: int = 32,
         **kwargs: Any,
@@ -76,7 +76,7 @@ class SpeechFolder(SpeechAndTextData):
         if written not in get_args(Written):
             raise self._refusal("written", "be phonemes or words", written, "set written: phonemes")
         self._check_range(
-            silence_share=(silence_share, -1.0, 1.0, 0.25),
+            silence_share=(silence_share or 0.0, 0.0, 1.0, 0.25),
             clusters=(clusters, 2, 1000, 64),
             dim=(dim, 1, WIDTH, 32),
         )
@@ -148,10 +148,10 @@ class SpeechFolder(SpeechAndTextData):
         for number, words in enumerate(self._words(lines), 1):
             row: list[str] = []
             for word in words:
-                if row and row[-1] != SILENCE and source.random() < self.silence_share:
+                if row and row[-1] != SILENCE and source.random() < (self.silence_share or 0.0):
                     row.append(SILENCE)
                 row += word
-            if self.silence_share >= 0:
+            if self.silence_share is not None:
                 row = [SILENCE, *strip_pauses(row), SILENCE]
             if not set(row) - {SILENCE} or len(row) > _MOST_PHONEMES:
                 raise self._refusal(

@@ -58,6 +58,7 @@ class RecognitionGame(GeneratorGame):
         smoothness_weight: of :func:`gan_modules.segments.unsmoothness`; 0 is off.
         diversity_weight: of :func:`gan_modules.segments.monotony`; 0 is off.
         discriminator_steps: D steps per G step, each on a batch of its own.
+        discriminator_samples: utterances in a first stage, of D alone; 0: there is none.
         generator_lr: Adam's rate of G.
         discriminator_lr: Adam's rate of D.
         betas: Adam's beta1 and beta2, both.
@@ -82,6 +83,7 @@ class RecognitionGame(GeneratorGame):
         smoothness_weight: float = 0.0,
         diversity_weight: float = 0.0,
         discriminator_steps: int = 1,
+        discriminator_samples: int = 0,
         generator_lr: float = 4e-4,
         discriminator_lr: float = 5e-4,
         betas: tuple[float, float] = (0.5, 0.98),
@@ -106,6 +108,7 @@ class RecognitionGame(GeneratorGame):
             self,
             smoothness_weight=smoothness_weight,
             diversity_weight=diversity_weight,
+            discriminator_samples=discriminator_samples,
             discriminator_weight_decay=discriminator_weight_decay,
         )
         checks.refuse_micro_batches(self, self.micro_batches)
@@ -121,6 +124,7 @@ class RecognitionGame(GeneratorGame):
         self.relaxation = relaxation or Softmax()
         self.smoothness_weight, self.diversity_weight = smoothness_weight, diversity_weight
         self.discriminator_steps, self.epsilon = discriminator_steps, epsilon
+        self.discriminator_samples = discriminator_samples
         self.generator_lr, self.generator_clip_norm = generator_lr, generator_clip_norm
         self.discriminator_lr = discriminator_lr
         self.discriminator_clip_norm = discriminator_clip_norm
@@ -142,10 +146,13 @@ class RecognitionGame(GeneratorGame):
         return of_d, self.player("generator", self.generator)
 
     def schedule(self) -> tuple[Stage, ...]:
-        """D in every round, G in the last of ``discriminator_steps`` rounds."""
+        """D alone; then D in every round, and G in the last of ``discriminator_steps`` rounds."""
         every = self.discriminator_steps
         turns = (Turn("discriminator"), Turn("generator", every=every, offsets=(every - 1,)))
-        return (Stage(turns),)
+        if not self.discriminator_samples:
+            return (Stage(turns),)
+        alone = Stage((Turn("discriminator"),), self.discriminator_samples, "discriminator")
+        return alone, Stage(turns)
 
     def discriminator_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Real text against what the recogniser says, and the penalties between the two."""

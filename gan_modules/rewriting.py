@@ -20,13 +20,13 @@ from gan_modules.engine.player import Player
 from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.networks.reading import Reading
-from gan_modules.sentences import masked_mean, spelled
+from gan_modules.sentences import masked_mean
 from gan_modules.speaking import drawn, greedy, likelihoods
-from gan_modules.vocabulary import check_special_tokens, check_tokens, vocabulary_of
+from gan_modules.vocabulary import Worded, check_tokens
 from gan_modules.word_noise import WordNoise
 
 
-class RewritingGame(GeneratorGame):
+class RewritingGame(Worded, GeneratorGame):
     """Rewriters between two domains, and discriminators of sentences.
 
     Takes batches of :class:`datamodules.batches.UnpairedSequences`.
@@ -112,8 +112,6 @@ class RewritingGame(GeneratorGame):
         self.special_tokens = bool(first.special_tokens)
         #: T of the sentences of each domain.
         self.lengths = lengths_of(self, generator, self.directions)
-        #: Words by number, known from the data module on; numbers stand for them before that.
-        self.vocabulary: tuple[str, ...] = ()
 
     def players(self) -> tuple[Player, ...]:
         """All discriminators are one player, all rewriters the other."""
@@ -224,32 +222,7 @@ class RewritingGame(GeneratorGame):
                 f"{target}; choose another domain"
             )
 
-    def words(self, tokens: Tensor) -> list[str]:
-        """Sentences in words."""
-        return spelled(tokens, self.vocabulary, self.special_tokens)
-
-    # -- state and checks --------------------------------------------------------------------------
-
-    def setup(self, stage: str) -> None:
-        """Also: take the vocabulary of the data.
-
-        Raises:
-            ValueError: if sentences end in the data but not in the networks, or the other way.
-        """
-        super().setup(stage)
-        data = getattr(self.trainer, "datamodule", None)
-        check_special_tokens(self, data, self.special_tokens)
-        self.vocabulary = vocabulary_of(data, self.vocabulary)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the vocabulary: rewritings can be read without the data."""
-        super().on_save_checkpoint(checkpoint)
-        checkpoint["vocabulary"] = list(self.vocabulary)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Inverse of :meth:`on_save_checkpoint`."""
-        super().on_load_checkpoint(checkpoint)
-        self.vocabulary = tuple(checkpoint["vocabulary"])
+    # -- checks ------------------------------------------------------------------------------------
 
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:
         """Ids, lengths and vocabulary of the first batch against the rewriters'."""

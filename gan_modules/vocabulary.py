@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.batches import EOS, PAD, UNK
+from gan_modules.sentences import spelled
 
 
 def vocabulary_of(data: Any, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -21,7 +22,7 @@ def vocabulary_of(data: Any, known: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(getattr(data, "vocabulary", known))
 
 
-def check_special_tokens(owner: nn.Module, data: Any, special_tokens: bool) -> None:
+def check_special_tokens(owner: object, data: Any, special_tokens: bool) -> None:
     """Sentences end in the data and in the networks, or in neither.
 
     Args:
@@ -100,3 +101,41 @@ def check_tokens(
             f"{int(tokens.min())}..{int(tokens.max())}; set vocabulary_size of the networks to "
             "that of the data"
         )
+
+
+class Worded:
+    """Before a game in the bases of a class: it knows the words of its data, also without these.
+
+    Attributes:
+        vocabulary: words by number, known from the data module on; numbers stand for them before.
+        special_tokens: whether sentences end; set by the class.
+    """
+
+    vocabulary: tuple[str, ...] = ()
+    special_tokens: bool
+    trainer: Any
+
+    def words(self, tokens: Tensor) -> list[str]:
+        """Sentences in words."""
+        return spelled(tokens, self.vocabulary, self.special_tokens)
+
+    def setup(self, stage: str) -> None:
+        """Also: take the vocabulary of the data.
+
+        Raises:
+            ValueError: if sentences end in the data but not in the networks, or the other way.
+        """
+        super().setup(stage)  # type: ignore[misc]
+        data = getattr(self.trainer, "datamodule", None)
+        check_special_tokens(self, data, self.special_tokens)
+        self.vocabulary = vocabulary_of(data, self.vocabulary)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the vocabulary: sentences can be read without the data."""
+        super().on_save_checkpoint(checkpoint)  # type: ignore[misc]
+        checkpoint["vocabulary"] = list(self.vocabulary)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Inverse of :meth:`on_save_checkpoint`."""
+        super().on_load_checkpoint(checkpoint)  # type: ignore[misc]
+        self.vocabulary = tuple(checkpoint["vocabulary"])

@@ -23,6 +23,8 @@ RECOGNITION = (
         ("both = mask[:, :length] & fake_mask[:, :length]", "both = mask[:, :length]"),
         ("rows.view_as(picked) * there", "rows.view_as(picked)"),
         ("return heard(*self.segmenter(logits, present))", "return heard(logits, present)"),
+        ("return alone, Stage(turns)", "return Stage(turns), alone"),
+        ("monotony(said.probabilities, said.mask)", "monotony(said.rows, said.mask)"),
         (
             "with evaluating(self.sampler()) as network",
             "with evaluating(self.generator) as network",

@@ -23,15 +23,15 @@ from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.objectives import Objective
 from gan_modules.policy_gradient import Baseline, policy_loss
 from gan_modules.relaxations import Relaxation
-from gan_modules.sentences import masked_mean, one_hot, spelled
+from gan_modules.sentences import masked_mean, one_hot
 from gan_modules.speaking import drawn, likelihoods, relaxed
-from gan_modules.vocabulary import check_special_tokens, check_tokens, vocabulary_of
+from gan_modules.vocabulary import Worded, check_tokens
 
 #: Arguments of other games that mean nothing for sentences, with what switches them off.
 _OF_IMAGES = {"augmentation": None, "compile": "off", "latent": "normal"}
 
 
-class SequenceModule(AdversarialModule):
+class SequenceModule(Worded, AdversarialModule):
     """A speaker against a discriminator of sentences, after as much pretraining as is asked for.
 
     Takes batches of :class:`datamodules.batches.Sequences`. Stages: the speaker follows the
@@ -119,8 +119,6 @@ class SequenceModule(AdversarialModule):
         self.discriminator_samples = discriminator_samples
         self.vocabulary_size = int(generator.vocabulary_size)  # type: ignore[arg-type]
         self.special_tokens = bool(generator.special_tokens)
-        #: Words by number, known from the data module on; numbers stand for them before that.
-        self.vocabulary: tuple[str, ...] = ()
 
     # -- who plays, when, for what: what a paper overrides -----------------------------------------
 
@@ -238,32 +236,7 @@ class SequenceModule(AdversarialModule):
             told = likelihoods(network, tokens.to(self.device))
         return told.entropy.sum(1) / told.mask.sum(1)
 
-    def words(self, tokens: Tensor) -> list[str]:
-        """Sentences in words."""
-        return spelled(tokens, self.vocabulary, self.special_tokens)
-
-    # -- state and checks --------------------------------------------------------------------------
-
-    def setup(self, stage: str) -> None:
-        """Also: take the vocabulary of the data.
-
-        Raises:
-            ValueError: if sentences end in the data but not in the networks, or the other way.
-        """
-        super().setup(stage)
-        data = getattr(self.trainer, "datamodule", None)
-        check_special_tokens(self, data, self.special_tokens)
-        self.vocabulary = vocabulary_of(data, self.vocabulary)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the vocabulary: samples can be read without the data."""
-        super().on_save_checkpoint(checkpoint)
-        checkpoint["vocabulary"] = list(self.vocabulary)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Inverse of :meth:`on_save_checkpoint`."""
-        super().on_load_checkpoint(checkpoint)
-        self.vocabulary = tuple(checkpoint["vocabulary"])
+    # -- checks ------------------------------------------------------------------------------------
 
     def check_batch(self, batch: Mapping[str, Tensor]) -> None:
         """Ids, length and vocabulary of the first batch against the generator's."""

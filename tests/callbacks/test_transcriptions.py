@@ -101,6 +101,7 @@ def test_one_fluent_phoneme_is_worse_than_the_truth_kat_s25(data: Decipherment) 
     found = named(subject.scores(Reader(data, lambda row: [common] * len(row)), 0))
     assert found["nll_less_log_usage"] > named(subject.floor)["nll_less_log_usage"] + 1.0
     assert found["phoneme_usage"] == pytest.approx(1 / 12)
+    assert found["nll_less_log_usage"] == pytest.approx(found["nll_text"] + math.log(12))
 
 
 def test_pauses_and_repeats_do_not_count_where_there_are_pauses_kat_s17() -> None:

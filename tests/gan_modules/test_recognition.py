@@ -79,6 +79,16 @@ def test_what_the_judge_is_shown_may_be_drawn_phonemes_whose_slope_is_that_of_al
     torch.testing.assert_close(slope, torch.autograd.grad((soft * weights).sum(), logits)[0])
 
 
+def test_variety_is_judged_by_probabilities_and_not_by_draws() -> None:
+    terms = []
+    for relaxation in (None, Drawn()):
+        torch.manual_seed(0)
+        module = Wav2vecU(**wav2vec_u("none"), segmenter=Apart(), relaxation=relaxation)
+        terms.append(module.generator_losses(FixedBatches("SpeechAndText").batch(4)))
+    torch.testing.assert_close(terms[0]["diversity"], terms[1]["diversity"])
+    assert not torch.allclose(terms[0]["adversarial"], terms[1]["adversarial"])
+
+
 def test_drawn_phonemes_come_as_often_as_they_are_probable() -> None:
     logits = torch.tensor([[0.0, 1.0, -1.0, 2.0]]).repeat(20_000, 1)
     uniforms = torch.rand(20_000, 4, generator=torch.Generator().manual_seed(0))
@@ -96,10 +106,12 @@ def test_what_is_drawn_for_an_utterance_does_not_depend_on_the_others() -> None:
     rows, _, mask, _ = module.said(batch)
     module.noise = Noise(5)
     quiet = {**batch, "speech_mask": batch["speech_mask"].clone()}
-    quiet["speech_mask"][1:, 1:] = False
+    # The row that is kept is not the first: that begins with the first numbers in any case.
+    quiet["speech_mask"][[0, 1, 3], 1:] = False
     alone, _, there, _ = module.said(quiet)
-    count = int(mask[0].sum())
-    assert count == int(there[0].sum()) and alone[0, :count].equal(rows[0, :count])
+    count = int(mask[2].sum())
+    assert count == int(there[2].sum()) < mask.shape[1] or alone.shape != rows.shape
+    assert alone[2, :count].equal(rows[2, :count])
 
 
 def test_the_penalty_looks_where_both_have_sounds() -> None:
@@ -143,6 +155,17 @@ def test_decay_moves_the_weights_of_the_judge_alone() -> None:
     module = Wav2vecU(**wav2vec_u("none"))
     decays = {p.name: p.optimizer.param_groups[0]["weight_decay"] for p in module.players()}
     assert decays == {"discriminator": 1e-4, "generator": 0.0}
+
+
+def test_the_judge_may_learn_alone_at_first_and_oftener_than_the_recogniser_later() -> None:
+    parts = wav2vec_u("none")
+    (game,) = Wav2vecU(**parts).schedule()
+    assert [turn.every for turn in game.turns] == [1, 1] and game.images is None
+    first, game = Wav2vecU(**parts, discriminator_samples=64, discriminator_steps=3).schedule()
+    assert [turn.players for turn in first.turns] == ["discriminator"] and first.images == 64
+    assert [(turn.every, turn.offsets) for turn in game.turns] == [(1, (0,)), (3, (2,))]
+    with pytest.raises(ValueError, match="discriminator_samples must"):
+        Wav2vecU(**parts, discriminator_samples=-1)
 
 
 @pytest.mark.parametrize(

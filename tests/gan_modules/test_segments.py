@@ -93,6 +93,21 @@ def test_the_judge_does_not_see_how_long_the_padding_is() -> None:
     torch.testing.assert_close(judge(rows[1:, :2], mask[1:, :2]), judge(rows, mask)[1:])
 
 
+def test_the_judge_takes_the_mean_and_not_the_sum() -> None:
+    judge = PhonemeDiscriminator(4, width=6, kernel=1, depth=2)
+    rows, mask = torch.rand(2, 3, 4), torch.ones(2, 3, dtype=torch.bool)
+    twice = judge(torch.cat([rows, rows], 1), torch.cat([mask, mask], 1))
+    torch.testing.assert_close(twice, judge(rows, mask))
+
+
+def test_a_recogniser_does_not_hear_the_padding() -> None:
+    network, mask = Recognizer(3, 4, kernel=3), torch.tensor([[True, True, False, False]])
+    speech = torch.randn(1, 4, 3)
+    torch.testing.assert_close(
+        network(speech, mask)[:, :2], network(speech[:, :2], mask[:, :2]), rtol=0, atol=1e-6
+    )
+
+
 def test_the_judge_is_causal() -> None:
     judge = PhonemeDiscriminator(4, width=6, kernel=2, depth=1)
     rows = torch.randn(1, 5, 4).requires_grad_()

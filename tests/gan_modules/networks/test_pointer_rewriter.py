@@ -72,6 +72,28 @@ def test_a_style_in_front_is_looked_at_and_not_copied() -> None:
     )
 
 
+def test_a_sure_copier_that_is_told_a_style_copies_the_word_that_it_looks_at() -> None:
+    network = build(source_length=WORDS_LENGTH, styles=2)
+    with torch.no_grad():
+        network.switch.weight.zero_()
+        network.switch.bias.fill_(-60.0)
+    tokens = torch.arange(4, 4 + WORDS_LENGTH)[None]
+    speaker = network.reading(tokens, torch.ones(1, dtype=torch.int64))
+    found = speaker.logits(said(1)).exp()[..., 4 : 4 + WORDS_LENGTH]
+    torch.testing.assert_close(found, speaker.attention(said(1))[..., 1:], atol=1e-8, rtol=0)
+
+
+def test_places_that_are_read_are_not_those_that_are_written() -> None:
+    network, tokens = build(GRURewriter, source_length=WORDS_LENGTH), written(8)
+    before = network.reading(tokens)
+    keys, logits = before.memory.keys.clone(), before.logits(said(8)).clone()
+    with torch.no_grad():
+        network.places[WORDS_LENGTH:] += torch.randn(4, 8, dtype=torch.float64)
+    after = network.reading(tokens)
+    assert after.memory.keys.equal(keys)
+    assert (after.logits(said(8)) - logits).abs().amax(2).max(0).values.min() > 1e-6
+
+
 @pytest.mark.parametrize("kind", [GRURewriter, PointerRewriter])
 def test_what_is_read_and_what_is_written_may_differ_in_length(kind: type) -> None:
     network, tokens = build(kind, source_length=WORDS_LENGTH), written(8)
