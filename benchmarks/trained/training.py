@@ -27,7 +27,8 @@ def settings(job: Job) -> dict[str, Any]:
             part = part.setdefault(key, {})
         part[last] = value
     found["trainer"] |= {"accelerator": "cpu", "enable_progress_bar": False}
-    found["evaluation"] = {"every_n_images": None}
+    # Scores on the way cost time; a job may ask for them.
+    found.setdefault("evaluation", {}).setdefault("every_n_images", None)
     found["loggers"] = {"wandb": "disabled"}
     return found
 
