@@ -17,7 +17,7 @@ COMMANDS = {
     "resume": ("experiments.resume", "go on with a run, or fork it with changed settings"),
     "evaluate": ("experiments.evaluate", "score a run, or two folders of images"),
     "sample": ("experiments.sample", "draw images from a run"),
-    "translate": ("experiments.translate", "lead your own images or sentences from domain to domain"),
+    "translate": ("experiments.translate", "lead images, sentences or speech into another domain"),
     "interpolate": (
         "experiments.interpolate",
         "walk between latents or styles: a grid, a GIF or an MP4",

@@ -30,7 +30,7 @@ _SHOWN = 20
 _ORACLE = ("nll_oracle", "nll_test", "self_bleu4", "unique_share")
 _GRAMMAR = ("valid_share", "unique_share", "copy_rate", "fd", "self_bleu4")
 _STYLE = ("style_accuracy", "content_bleu4", "reference_bleu4", "reference_exact")
-_SPEECH = ("per", "unsupervised_score")
+_SPEECH = ("per", "per_insertions", "per_deletions", "per_substitutions", "nll_less_log_usage")
 _SUMMARY = ("rouge1", "rouge2", "rougeL")
 _NUMBERS = ("reference_exact", "reference_bleu4", "round_trip_bleu4")
 
