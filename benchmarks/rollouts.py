@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from experiments.arguments import count
+from gan_modules.language.speaking import completed, drawn
 from gan_modules.networks.lstm_speaker import LSTMSpeaker
-from gan_modules.speaking import completed, drawn
 
 
 def one_by_one(speaker: LSTMSpeaker, tokens: Tensor, uniforms: Tensor) -> Tensor:
-    """What :func:`gan_modules.speaking.completed` gives, beginning by beginning."""
+    """What :func:`gan_modules.language.speaking.completed` gives, beginning by beginning."""
     _, rollouts, beginnings, _ = uniforms.shape
     rows = [
         torch.stack(

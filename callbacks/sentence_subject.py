@@ -24,7 +24,7 @@ from callbacks.metrics.real_statistics import real_statistics
 from callbacks.metrics.scoring import ScoreSettings, score_bank
 from callbacks.metrics.sentences import some, word_lists
 from callbacks.metrics.text_diversity import TextDiversity
-from gan_modules.sentences import sentence_mask
+from gan_modules.language.sentences import sentence_mask
 
 _ORDER = 4
 #: Sentences that BLEU looks at, and at most so many that they are held against.

@@ -11,7 +11,7 @@ from torch import Tensor
 from callbacks.metrics.distributed import on_rank_zero
 from callbacks.metrics.names import Protocol, count_suffix
 from callbacks.metrics.word_translation import translation_scores
-from gan_modules.word_maps import criterion
+from gan_modules.language.word_maps import criterion
 
 #: Words of both languages that the criterion looks at, as in arXiv:1710.04087.
 _MOST_FREQUENT = 10_000

@@ -35,8 +35,8 @@ class SpeechFolder(SpeechAndTextData):
     """WAV files of an utterance each, and a text file of other utterances, one a line.
 
     Pieces of speech are stretches of one k-means cluster of frames, two of them a piece; a
-    recogniser with :class:`gan_modules.segments.Joined` joins them. Frames are read once and lie in
-    the cache.
+    recogniser with :class:`gan_modules.language.segments.Joined` joins them. Frames are read once
+    and lie in the cache.
 
     Args:
         folder: of WAV files, also in sub-folders: PCM of 8, 16, 24 or 32 bits, 8000 Hz or more,

@@ -16,8 +16,8 @@ from datamodules.batches import UNK
 from experiments.errors import CommandError
 from experiments.opening import OpenedRun, build, writing_to
 from experiments.sample import refuse_taken
-from experiments.translate import Domains
-from gan_modules.vocabulary import numbered
+from experiments.ways import Domains
+from gan_modules.language.vocabulary import numbered
 
 _STACK = 256
 

@@ -7,8 +7,8 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from gan_modules.sentences import first_token
-from gan_modules.speaking import drawn
+from gan_modules.language.sentences import first_token
+from gan_modules.language.speaking import drawn
 
 
 class Bigram(nn.Module):

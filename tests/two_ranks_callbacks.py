@@ -16,7 +16,7 @@ from torch import Tensor
 
 import gan_modules.base  # noqa: F401  (registers the strategy)
 from callbacks.checkpointing import Checkpointing
-from callbacks.collapse.probes import prober_for
+from callbacks.collapse.prober_choice import prober_for
 from callbacks.memorization_probe import MemorizationProbe, MemorizationSettings
 from callbacks.metrics.scoring import ScoreSettings
 from callbacks.metrics.spaces import choose_space

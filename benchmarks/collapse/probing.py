@@ -28,7 +28,8 @@ from benchmarks.collapse.tracks import (
     write_track,
 )
 from benchmarks.collapse.translation import DOMAINS
-from callbacks.collapse.probes import Prober, TranslationProber, prober_for, to_network
+from callbacks.collapse.prober_choice import prober_for
+from callbacks.collapse.probes import Prober, TranslationProber, to_network
 from callbacks.collapse.score import parts_of
 from callbacks.metrics.features import FeatureSpace
 from callbacks.metrics.frechet import Moments, frechet_distance

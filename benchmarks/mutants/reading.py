@@ -27,7 +27,7 @@ READING = (
         ),
     ),
     *mutants_of(
-        "gan_modules/language_confusion.py",
+        "gan_modules/language/language_confusion.py",
         _TRANSLATION,
         ("masked_mean(losses, memory.mask)", "losses.mean()"),
         ("(1.0 - 2.0 * smoothing)", "(1.0 - smoothing)"),
@@ -39,7 +39,7 @@ READING = (
         ("before = after", "before = points[0]"),
     ),
     *mutants_of(
-        "gan_modules/word_by_word.py",
+        "gan_modules/language/word_by_word.py",
         _TRANSLATION,
         ("in reversed(self.pairs)", "in self.pairs"),
         ("self.words_b[places[other]] = places[one]", "pass"),
@@ -57,7 +57,7 @@ READING = (
         ("turns=both) if", "turns=both[:1]) if"),
     ),
     *mutants_of(
-        "gan_modules/summarizing.py",
+        "gan_modules/language/summarizing.py",
         _SUMMARIES,
         ("(rewards - center(rewards, mask)) * mask", "rewards - center(rewards, mask)"),
         ("(rewards - center(rewards, mask)) * mask", "rewards"),
@@ -65,13 +65,13 @@ READING = (
         ("F.softplus(-real.scores)", "F.softplus(real.scores)"),
     ),
     *mutants_of(
-        "gan_modules/coverage.py",
+        "gan_modules/language/coverage.py",
         _SUMMARIES,
         ("attention.cumsum(1) - attention", "attention.cumsum(1)"),
         ("attention.minimum(covered)", "attention.maximum(covered)"),
     ),
     *mutants_of(
-        "gan_modules/excerpts.py",
+        "gan_modules/language/excerpts.py",
         _SUMMARIES,
         (".clamp_max(self.latest) + 1", " + 1"),
         ("(most - least + 1)", "(most - least)"),

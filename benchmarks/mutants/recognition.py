@@ -6,7 +6,7 @@ _DATA = "tests/datamodules/test_speech_and_text.py"
 
 RECOGNITION = (
     *mutants_of(
-        "gan_modules/segments.py",
+        "gan_modules/language/segments.py",
         ("tests/gan_modules/test_segments.py",),
         ("named[:, 1:] != named[:, :-1]", "named[:, 1:] == named[:, :-1]"),
         ("        begins &= mask\n", ""),
@@ -18,7 +18,7 @@ RECOGNITION = (
         ("mean.clamp_min(torch.finfo(mean.dtype).tiny)", "mean"),
     ),
     *mutants_of(
-        "gan_modules/recognition.py",
+        "gan_modules/language/recognition.py",
         ("tests/gan_modules/test_recognition.py",),
         ("both = mask[:, :length] & fake_mask[:, :length]", "both = mask[:, :length]"),
         ("rows.view_as(picked) * there", "rows.view_as(picked)"),
@@ -31,7 +31,7 @@ RECOGNITION = (
         ),
     ),
     *mutants_of(
-        "gan_modules/recognition.py",
+        "gan_modules/language/recognition.py",
         ("tests/gan_modules/test_recognition.py",),
         (
             "n, pieces, width, device=logits.device",
@@ -39,7 +39,7 @@ RECOGNITION = (
         ),
     ),
     *mutants_of(
-        "gan_modules/relaxations.py",
+        "gan_modules/language/relaxations.py",
         ("tests/gan_modules/test_recognition.py",),
         ("drawn = (logits.detach() * sharpness", "drawn = (logits.detach()"),
         (

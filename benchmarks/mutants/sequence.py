@@ -6,7 +6,7 @@ _T = "tests/gan_modules/"
 
 SEQUENCE = (
     *mutants_of(
-        "gan_modules/policy_gradient.py",
+        "gan_modules/language/policy_gradient.py",
         (_T + "test_policy_gradient.py",),
         ("after = reward + gamma * after", "after = reward + after"),
         (
@@ -23,7 +23,7 @@ SEQUENCE = (
         ("return mean_over_ranks(masked_mean(", "return 0 * mean_over_ranks(masked_mean("),
     ),
     *mutants_of(
-        "gan_modules/speaking.py",
+        "gan_modules/language/speaking.py",
         (_T + "test_speaking.py",),
         ("right=True)", "right=False)"),
         (
@@ -40,7 +40,7 @@ SEQUENCE = (
         ("uniforms[:, place], sharpness)", "uniforms[:, place], 1.0)"),
     ),
     *mutants_of(
-        "gan_modules/sentences.py",
+        "gan_modules/language/sentences.py",
         (_T + "test_speaking.py", _T + "networks/test_sentence_networks.py"),
         ("ended.cumsum(1) - ended.long() == 0", "ended.cumsum(1) == 0"),
         ("(tokens == EOS) | (tokens == PAD)", "tokens == EOS"),
@@ -48,7 +48,7 @@ SEQUENCE = (
         ("return (values * mask).sum() / count", "return (values * mask).mean()"),
     ),
     *mutants_of(
-        "gan_modules/relaxations.py",
+        "gan_modules/language/relaxations.py",
         (_T + "test_relaxations.py",),
         ("soft = super().__call__(logits, uniforms, sharpness)", "soft = logits.softmax(1)"),
         ("return None, gradient", "return None, torch.zeros_like(gradient)"),

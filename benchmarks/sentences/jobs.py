@@ -35,7 +35,11 @@ GRAMMAR = (
     Job(
         "straight-through",
         "sequence/gumbel_text_gan.yaml",
-        {"model.init_args.relaxation": {"class_path": "gan_modules.relaxations.StraightThrough"}},
+        {
+            "model.init_args.relaxation": {
+                "class_path": "gan_modules.language.relaxations.StraightThrough"
+            }
+        },
     ),
     Job("text-wgan-gp", "sequence/text_wgan_gp.yaml"),
     Job("relgan", "sequence/relgan.yaml"),

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from callbacks.metrics.word_translation import precision_at
 from datamodules.word_vectors import RotatedWords
+from gan_modules.language.word_maps import criterion, mapped, nearest, procrustes, refine
 from gan_modules.networks.mlp import MLPDiscriminator
 from gan_modules.networks.word_map import WordMap
 from gan_modules.sequence.word_alignment import WordAlignment
-from gan_modules.word_maps import criterion, mapped, nearest, procrustes, refine
 
 #: Largest angle of the map that is off, in radians.
 ANGLE = 0.6

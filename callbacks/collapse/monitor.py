@@ -19,7 +19,8 @@ from callbacks.collapse.leading import LeadingSigns
 from callbacks.collapse.logbook import note_event
 from callbacks.collapse.looking import BlindError
 from callbacks.collapse.pace import Pace, planned_images
-from callbacks.collapse.probes import Prober, TooFewRealsError, prober_for
+from callbacks.collapse.prober_choice import prober_for
+from callbacks.collapse.probes import Prober, TooFewRealsError
 from callbacks.collapse.records import Verdict
 from callbacks.collapse.replaying import replay
 from callbacks.collapse.rollback import Rollback

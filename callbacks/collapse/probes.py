@@ -26,7 +26,6 @@ from callbacks.metrics.bank import BankBuilder, FeatureBank
 from callbacks.metrics.features import FeatureSpace
 from callbacks.metrics.reading import ReferenceSet, read_samples, strided_indices
 from callbacks.metrics.real_statistics import bank_of
-from callbacks.offers import speaks
 from callbacks.randomness import same_randomness
 
 #: Most real samples that are looked at; the band is drawn from them.
@@ -306,38 +305,3 @@ def _filled(space: FeatureSpace, samples: Tensor) -> BankBuilder:
     if len(builder.indices):
         builder.add(samples[torch.tensor(list(builder.indices), device=samples.device)])
     return builder
-
-
-def _watched(module: Any) -> list[tuple[str, str]] | None:
-    """The directions of a module; of many domains one into each, from its neighbour."""
-    directions = getattr(module, "directions", None)
-    if directions is None or len(module.domains) == 2:
-        return directions and list(directions)
-    domains = list(module.domains)
-    neighbours = [(domains[place - 1], domain) for place, domain in enumerate(domains)]
-    return [way for way in neighbours if way in directions]
-
-
-def prober_for(module: Any, data: Any, space: FeatureSpace, samples: int) -> Prober:
-    """The kind of prober that a module needs; see the top of this file.
-
-    Args:
-        module: the game.
-        data: its data module with ``reference(split)``; for a translation ``reference(split,
-            domain=)``.
-        space: on the module's device.
-        samples: N of a light probe.
-    """
-    domains: Sequence[str] = getattr(module, "domains", ())
-    if domains and hasattr(module, "translate"):
-        reals = {domain: data.reference("train", domain=domain) for domain in domains}
-        return TranslationProber(space, reals, _watched(module))
-    if speaks(module):
-        # It stands on this file.
-        from callbacks.collapse.sentence_prober import SentenceProber
-
-        return SentenceProber(space, data.reference("train"), samples, data.special_tokens)
-    names = data.class_names or ()
-    if getattr(module, "num_classes", 0) and names:
-        return ClassProber(space, data.reference("train"), samples, names)
-    return SampleProber(space, data.reference("train"), samples)

@@ -20,7 +20,7 @@ from callbacks.metrics.reading import ReferenceSet, read_all
 from callbacks.metrics.sentences import Words, some, word_lists
 from callbacks.metrics.text_diversity import top_share, unique_share, vocabulary_use
 from callbacks.sentence_subject import token_mean
-from gan_modules.sentences import sentence_mask
+from gan_modules.language.sentences import sentence_mask
 
 #: Sets of real sentences that say what is usual: each costs what a probe does.
 _SETS = 8

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from callbacks.metrics.names import count_suffix
-from gan_modules.word_maps import nearest
+from gan_modules.language.word_maps import nearest
 
 
 def precision_at(found: Tensor, words: Tensor, pairs: Tensor, k: int) -> float:

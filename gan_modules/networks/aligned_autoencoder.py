@@ -9,10 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from gan_modules.language.sentences import first_token
+from gan_modules.language.speaking import greedy
 from gan_modules.networks.checks import require_positive
 from gan_modules.networks.reading import Reading, kept_of
-from gan_modules.sentences import first_token
-from gan_modules.speaking import greedy
 
 
 class AlignedAutoencoder(nn.Module):

@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from gan_modules.language.sentences import first_token
+from gan_modules.language.speaking import drawn
 from gan_modules.networks.checks import require_positive
 from gan_modules.networks.token_embedding import TokenEmbedding
-from gan_modules.sentences import first_token
-from gan_modules.speaking import drawn
 
 State = tuple[Tensor, Tensor]
 
 
 class LSTMSpeaker(nn.Module):
-    """An LSTM (Hochreiter, Schmidhuber, 1997) over embeddings; see ``gan_modules/speaking.py``.
+    """An LSTM (Hochreiter, Schmidhuber, 1997) over embeddings; see ``language/speaking.py``.
 
     Args:
         vocabulary_size: V, special tokens included.

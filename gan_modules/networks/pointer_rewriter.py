@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan_modules.language.sentences import one_hot
 from gan_modules.networks.rewriter import GRURewriter, Memory
-from gan_modules.sentences import one_hot
 
 #: A probability of zero has a logarithm, and no word is out of reach.
 _LEAST = 1e-9

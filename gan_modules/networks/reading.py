@@ -1,4 +1,4 @@
-"""A network that rewrites, once it has read: a speaker as ``gan_modules/speaking.py`` leads them.
+"""A network that rewrites, once it has read: a speaker as ``language/speaking.py`` leads them.
 
 A rewriter is a network with
 
@@ -19,7 +19,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from datamodules.batches import PAD
-from gan_modules.sentences import one_hot, sentence_mask
+from gan_modules.language.sentences import one_hot, sentence_mask
 
 
 class Reading:

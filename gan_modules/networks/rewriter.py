@@ -12,10 +12,10 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gan_modules.language.sentences import first_token
+from gan_modules.language.speaking import greedy
 from gan_modules.networks.checks import require_choice, require_positive
 from gan_modules.networks.reading import Reading, kept_of
-from gan_modules.sentences import first_token
-from gan_modules.speaking import greedy
 
 
 class Memory(NamedTuple):

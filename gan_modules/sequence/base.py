@@ -2,9 +2,9 @@
 
 A sentence is drawn from one uniform number for each of its tokens, so latents, averages, sampling
 and everything that watches them are those of images. What differs: a drawn token has no derivative.
-Either the discriminator is shown a relaxation (``gan_modules/relaxations.py``), and the game is
+Either the discriminator is shown a relaxation (``language/relaxations.py``), and the game is
 that of ``gan_modules/base.py``; or it is shown tokens, and the generator follows rewards
-(``gan_modules/policy_gradient.py``).
+(``language/policy_gradient.py``).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from gan_modules.engine import checks
 from gan_modules.engine.ema import update_average
 from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn
+from gan_modules.language.policy_gradient import Baseline, policy_loss
+from gan_modules.language.relaxations import Relaxation
+from gan_modules.language.sentences import masked_mean, one_hot
+from gan_modules.language.speaking import drawn, likelihoods, relaxed
+from gan_modules.language.vocabulary import Worded, check_tokens
 from gan_modules.objectives import Objective
-from gan_modules.policy_gradient import Baseline, policy_loss
-from gan_modules.relaxations import Relaxation
-from gan_modules.sentences import masked_mean, one_hot
-from gan_modules.speaking import drawn, likelihoods, relaxed
-from gan_modules.vocabulary import Worded, check_tokens
 
 #: Arguments of other games that mean nothing for sentences, with what switches them off.
 _OF_IMAGES = {"augmentation": None, "compile": "off", "latent": "normal"}
@@ -39,7 +39,7 @@ class SequenceModule(Worded, AdversarialModule):
     pretraining step is not counted as a generator step.
 
     Args:
-        generator: a speaker, see ``gan_modules/speaking.py``; its ``latent_dim`` is its ``length``.
+        generator: a speaker, see ``language/speaking.py``; its ``latent_dim`` is its ``length``.
         discriminator: sentences, ids ``(N, T)`` or weights ``(N, T, V)``, to raw scores.
         objective: see :class:`AdversarialModule`.
         relaxation: what the discriminator is shown of generated sentences in place of ids; real

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from gan_modules.engine import checks
 from gan_modules.engine.reduction import mean_over_ranks
+from gan_modules.language.professor_forcing import own_states, require_states, told_states
+from gan_modules.language.relaxations import GumbelSoftmax
+from gan_modules.language.rewriting import RewritingGame
+from gan_modules.language.speaking import likelihoods
 from gan_modules.networks.reading import Reading
 from gan_modules.objectives import NonSaturating
-from gan_modules.professor_forcing import own_states, require_states, told_states
-from gan_modules.relaxations import GumbelSoftmax
-from gan_modules.rewriting import RewritingGame
-from gan_modules.speaking import likelihoods
 
 
 class CrossAlignedAE(RewritingGame):

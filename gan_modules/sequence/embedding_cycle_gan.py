@@ -18,11 +18,11 @@ from torch.optim import Optimizer, RMSprop
 
 from gan_modules.engine import checks
 from gan_modules.engine.sampling import evaluating
+from gan_modules.language.rewriting import RewritingGame
+from gan_modules.language.word_statistics import WordTable
 from gan_modules.networks.embedding_rewriter import before
 from gan_modules.objectives import Wasserstein
 from gan_modules.regularizers import GradientPenalty
-from gan_modules.rewriting import RewritingGame
-from gan_modules.word_statistics import WordTable
 
 
 class EmbeddingCycleGAN(RewritingGame):

@@ -11,8 +11,8 @@ from typing import Any
 from torch import nn
 
 from gan_modules.engine import checks
+from gan_modules.language.relaxations import GumbelSoftmax, Relaxation, sharpness_at
 from gan_modules.objectives import NonSaturating
-from gan_modules.relaxations import GumbelSoftmax, Relaxation, sharpness_at
 from gan_modules.sequence.base import SequenceModule
 
 
@@ -22,7 +22,7 @@ class GumbelTextGAN(SequenceModule):
     The paper gives no numbers for the rates and for the way of its temperature: these are ours.
 
     Args:
-        generator: a speaker, see ``gan_modules/speaking.py``.
+        generator: a speaker, see ``language/speaking.py``.
         discriminator: weights of tokens ``(N, T, V)`` to raw scores ``(N,)``: the paper's
             ``LSTMDiscriminator``, or ``TextCNN``.
         relaxation: None: ``GumbelSoftmax``. ``StraightThrough`` shows D exact samples.

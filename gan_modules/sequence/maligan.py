@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from gan_modules.engine.reduction import joined_over_ranks
 from gan_modules.engine.sampling import evaluating
+from gan_modules.language.policy_gradient import importance_weights
+from gan_modules.language.speaking import drawn
 from gan_modules.objectives import NonSaturating
-from gan_modules.policy_gradient import importance_weights
 from gan_modules.sequence.base import SequenceModule
-from gan_modules.speaking import drawn
 
 
 class MaliGAN(SequenceModule):
@@ -28,7 +28,7 @@ class MaliGAN(SequenceModule):
     mixture with teacher forcing is left out: the stage of likelihood comes before the game.
 
     Args:
-        generator: a speaker, see ``gan_modules/speaking.py``.
+        generator: a speaker, see ``language/speaking.py``.
         discriminator: token ids ``(N, T)`` to raw scores ``(N,)``, such as ``TextCNN``.
         discriminator_steps: D steps per G step, each on a batch of its own.
         generator_lr: Adam's rate in the game.

@@ -12,11 +12,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gan_modules.language.recognition import RecognitionGame
+from gan_modules.language.relaxations import Relaxation
+from gan_modules.language.segments import Apart, Segmenter
 from gan_modules.objectives import Wasserstein
-from gan_modules.recognition import RecognitionGame
 from gan_modules.regularizers import GradientPenalty
-from gan_modules.relaxations import Relaxation
-from gan_modules.segments import Apart, Segmenter
 
 
 class MappingGAN(RecognitionGame):
@@ -33,7 +33,7 @@ class MappingGAN(RecognitionGame):
         generator_lr: Adam's rate of the table.
         discriminator_lr: Adam's rate of D.
         betas: Adam's beta1 and beta2, both.
-        **kwargs: see :class:`gan_modules.recognition.RecognitionGame`.
+        **kwargs: see :class:`gan_modules.language.recognition.RecognitionGame`.
 
     Raises:
         ValueError: on numbers out of range; if the table is none.

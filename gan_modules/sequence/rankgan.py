@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from gan_modules.engine import checks
 from gan_modules.engine.reduction import joined_over_ranks
 from gan_modules.engine.sampling import evaluating
+from gan_modules.language.policy_gradient import Baseline, BatchMean
+from gan_modules.language.speaking import drawn
 from gan_modules.objectives import NonSaturating
-from gan_modules.policy_gradient import Baseline, BatchMean
 from gan_modules.sequence.base import SequenceModule
-from gan_modules.speaking import drawn
 
 
 def log_ranks(ranked: Tensor, references: Tensor, others: Tensor, gamma: float) -> Tensor:
@@ -46,7 +46,7 @@ class RankGAN(SequenceModule):
     and the generated ones compete.
 
     Args:
-        generator: a speaker, see ``gan_modules/speaking.py``.
+        generator: a speaker, see ``language/speaking.py``.
         discriminator: the ranker: has ``describe``, ids ``(N, T)`` to features ``(N, F)``, such as
             ``TextCNN``; its ``head`` plays no part.
         reference_share: of a real batch, what others are compared with, at least one sentence; the

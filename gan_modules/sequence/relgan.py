@@ -11,8 +11,8 @@ from typing import Any
 from torch import nn
 
 from gan_modules.engine import checks
+from gan_modules.language.relaxations import GumbelSoftmax, Relaxation, sharpness_at
 from gan_modules.relativistic import RelativisticPairing
-from gan_modules.relaxations import GumbelSoftmax, Relaxation, sharpness_at
 from gan_modules.sequence.base import SequenceModule
 
 
@@ -23,7 +23,7 @@ class RelGAN(SequenceModule):
     and it hears what D is shown.
 
     Args:
-        generator: a speaker, see ``gan_modules/speaking.py``.
+        generator: a speaker, see ``language/speaking.py``.
         discriminator: weights of tokens ``(N, T, V)`` to raw scores ``(N, R)`` of R opinions, as
             ``RepresentationDiscriminator``; each compares the pair for itself.
         relaxation: None: ``GumbelSoftmax``.

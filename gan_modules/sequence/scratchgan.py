@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from gan_modules.engine import checks
 from gan_modules.engine.sampling import evaluating
+from gan_modules.language.policy_gradient import Baseline, MovingAverage, returns_to_go
+from gan_modules.language.sentences import masked_mean, sentence_mask
+from gan_modules.language.speaking import drawn
 from gan_modules.objectives import NonSaturating, raised
-from gan_modules.policy_gradient import Baseline, MovingAverage, returns_to_go
-from gan_modules.sentences import masked_mean, sentence_mask
 from gan_modules.sequence.base import SequenceModule
-from gan_modules.speaking import drawn
 
 
 class ScratchGAN(SequenceModule):
@@ -29,7 +29,7 @@ class ScratchGAN(SequenceModule):
     where the loss is constant. Its vectors of pretrained words are left out.
 
     Args:
-        generator: a speaker, see ``gan_modules/speaking.py``; the authors' has two layers of 512.
+        generator: a speaker, see ``language/speaking.py``; the authors' has two layers of 512.
         discriminator: token ids ``(N, T)`` to raw scores ``(N, T)`` that know what came before, as
             ``StepDiscriminator``.
         gamma: by which later rewards count less, token by token, in [0, 1].

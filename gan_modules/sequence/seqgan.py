@@ -16,10 +16,10 @@ from gan_modules.engine import checks
 from gan_modules.engine.ema import averaged_copy, update_average
 from gan_modules.engine.reduction import joined_over_ranks
 from gan_modules.engine.sampling import evaluating
+from gan_modules.language.policy_gradient import Baseline, MovingAverage
+from gan_modules.language.speaking import completed, drawn
 from gan_modules.objectives import NonSaturating
-from gan_modules.policy_gradient import Baseline, MovingAverage
 from gan_modules.sequence.base import SequenceModule
-from gan_modules.speaking import completed, drawn
 
 
 class SeqGAN(SequenceModule):
@@ -30,7 +30,7 @@ class SeqGAN(SequenceModule):
     step, as in the authors' code; the paper copies the generator.
 
     Args:
-        generator: a speaker, see ``gan_modules/speaking.py``.
+        generator: a speaker, see ``language/speaking.py``.
         discriminator: token ids ``(N, T)`` to raw scores ``(N,)``, such as ``TextCNN``.
         rollouts: completions of each beginning, the paper's N.
         rollout_decay: of the roll-out policy after each G step; 0 copies the generator.

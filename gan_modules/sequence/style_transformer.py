@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from gan_modules.engine import checks
 from gan_modules.engine.schedule import Turn
+from gan_modules.language.relaxations import Softmax
+from gan_modules.language.rewriting import RewritingGame
+from gan_modules.language.speaking import likelihoods, relaxed
+from gan_modules.language.style_judging import MultiClassJudging, StyleJudging
+from gan_modules.language.word_noise import WordNoise
 from gan_modules.networks.reading import Reading, closed_weights
-from gan_modules.relaxations import Softmax
-from gan_modules.rewriting import RewritingGame
-from gan_modules.speaking import likelihoods, relaxed
-from gan_modules.style_judging import MultiClassJudging, StyleJudging
-from gan_modules.word_noise import WordNoise
 
 
 class StyleTransformer(RewritingGame):

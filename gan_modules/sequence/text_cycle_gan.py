@@ -16,15 +16,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_modules.cycle_similarity import CycleSimilarity, LikelihoodSimilarity
 from gan_modules.engine import checks
 from gan_modules.engine.sampling import evaluating
+from gan_modules.language.cycle_similarity import CycleSimilarity, LikelihoodSimilarity
+from gan_modules.language.policy_gradient import policy_loss
+from gan_modules.language.rewriting import RewritingGame
+from gan_modules.language.self_critical import self_critical
+from gan_modules.language.sentences import masked_mean
+from gan_modules.language.speaking import greedy, likelihoods
 from gan_modules.objectives import NonSaturating
-from gan_modules.policy_gradient import policy_loss
-from gan_modules.rewriting import RewritingGame
-from gan_modules.self_critical import self_critical
-from gan_modules.sentences import masked_mean
-from gan_modules.speaking import greedy, likelihoods
 
 
 class TextCycleGAN(RewritingGame):

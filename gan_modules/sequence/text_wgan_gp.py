@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from gan_modules.engine.sampling import evaluating
+from gan_modules.language.relaxations import Softmax
+from gan_modules.language.sentences import closed
 from gan_modules.objectives import Wasserstein
 from gan_modules.regularizers import GradientPenalty
-from gan_modules.relaxations import Softmax
-from gan_modules.sentences import closed
 from gan_modules.sequence.base import SequenceModule
 
 

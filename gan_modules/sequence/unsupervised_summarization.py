@@ -15,18 +15,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_modules.coverage import looked_again
-from gan_modules.cycle_similarity import LikelihoodSimilarity
 from gan_modules.engine import checks
 from gan_modules.engine.player import Player
 from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn
-from gan_modules.excerpts import Excerpts
-from gan_modules.policy_gradient import MovingAverage, policy_loss, returns_to_go
-from gan_modules.rewriting import RewritingGame
-from gan_modules.sentences import masked_mean
-from gan_modules.speaking import greedy, likelihoods
-from gan_modules.summarizing import centered_opinions, judged, require_summarizer, told_apart
+from gan_modules.language.coverage import looked_again
+from gan_modules.language.cycle_similarity import LikelihoodSimilarity
+from gan_modules.language.excerpts import Excerpts
+from gan_modules.language.policy_gradient import MovingAverage, policy_loss, returns_to_go
+from gan_modules.language.rewriting import RewritingGame
+from gan_modules.language.sentences import masked_mean
+from gan_modules.language.speaking import greedy, likelihoods
+from gan_modules.language.summarizing import (
+    centered_opinions,
+    judged,
+    require_summarizer,
+    told_apart,
+)
 from gan_modules.weight_schedule import require_points, weight_at
 
 

@@ -17,13 +17,13 @@ from torch.optim import Optimizer, RMSprop
 
 from gan_modules.engine import checks
 from gan_modules.engine.sampling import evaluating
-from gan_modules.language_confusion import require_language_game, told_language
+from gan_modules.language.language_confusion import require_language_game, told_language
+from gan_modules.language.rewriting import RewritingGame
+from gan_modules.language.sentences import masked_mean
+from gan_modules.language.speaking import greedy, likelihoods
+from gan_modules.language.word_by_word import WordByWord
 from gan_modules.networks.reading import Reading
-from gan_modules.rewriting import RewritingGame
-from gan_modules.sentences import masked_mean
-from gan_modules.speaking import greedy, likelihoods
 from gan_modules.weight_schedule import require_points, weight_at
-from gan_modules.word_by_word import WordByWord
 
 
 class UnsupervisedTranslation(RewritingGame):

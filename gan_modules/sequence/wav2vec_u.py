@@ -10,11 +10,11 @@ from typing import Any
 
 from torch import nn
 
+from gan_modules.language.recognition import RecognitionGame
+from gan_modules.language.relaxations import Relaxation
+from gan_modules.language.segments import Joined, Segmenter
 from gan_modules.objectives import NonSaturating, Objective
-from gan_modules.recognition import RecognitionGame
 from gan_modules.regularizers import GradientPenalty
-from gan_modules.relaxations import Relaxation
-from gan_modules.segments import Joined, Segmenter
 
 
 class Wav2vecU(RecognitionGame):
@@ -38,7 +38,7 @@ class Wav2vecU(RecognitionGame):
         discriminator_lr: Adam's rate of D.
         betas: Adam's beta1 and beta2, both.
         discriminator_weight_decay: of D.
-        **kwargs: see :class:`gan_modules.recognition.RecognitionGame`.
+        **kwargs: see :class:`gan_modules.language.recognition.RecognitionGame`.
 
     Raises:
         ValueError: on numbers out of range, and on parts that do not go together.

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from gan_modules import word_game, word_maps
 from gan_modules.engine import checks
 from gan_modules.engine.generator_game import GeneratorGame
 from gan_modules.engine.hyperparameters import keep_plain_hyperparameters
 from gan_modules.engine.player import Player
 from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn
+from gan_modules.language import word_game, word_maps
 from gan_modules.networks.word_map import WordMap
 from gan_modules.objectives import cross_entropy
 

@@ -10,7 +10,7 @@ from callbacks.offers import draws, rewrites, translates
 from callbacks.retention import Retention, better
 from callbacks.rewriting import Rewritings, rewriting_columns
 from datamodules.templated_sentiment import TemplatedSentiment, transferred
-from gan_modules.sentences import spelled
+from gan_modules.language.sentences import spelled
 
 
 @pytest.fixture(scope="module")

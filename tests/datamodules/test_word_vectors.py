@@ -9,7 +9,7 @@ import torch
 from datamodules.batches import WordVectors
 from datamodules.contract import validate_batch
 from datamodules.word_vectors import RotatedWords, VectorFiles, WordVectorData
-from gan_modules.word_maps import mapped
+from gan_modules.language.word_maps import mapped
 
 A = "3 2\nthe 1 0\ncat 0.5 0.25\nsat -1e-1 2\n"
 B = "le 0 1\nchat 3 4\nassis 1 1\n"

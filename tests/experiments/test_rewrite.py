@@ -8,7 +8,7 @@ import pytest
 from callbacks.run_folder import RunFolder
 from experiments.errors import CommandError
 from experiments.rewrite import sentences_of, tokens_of
-from gan_modules.vocabulary import numbered, vocabulary_of
+from gan_modules.language.vocabulary import numbered, vocabulary_of
 from tests.command_server import CommandServer
 
 CONFIG = """

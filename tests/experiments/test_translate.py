@@ -12,7 +12,8 @@ from PIL import Image
 from callbacks.run_folder import RunFolder
 from experiments.errors import CommandError
 from experiments.tiling import tiled
-from experiments.translate import Domains, names_of, to_domain, with_alpha
+from experiments.translate import names_of, to_domain, with_alpha
+from experiments.ways import Domains
 from tests.command_server import CommandServer
 
 SIZE = 16

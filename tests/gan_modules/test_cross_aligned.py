@@ -8,11 +8,11 @@ from torch import Tensor
 
 from datamodules.batches import EOS, PAD
 from gan_modules import CrossAlignedAE
+from gan_modules.language.professor_forcing import own_states, told_states
+from gan_modules.language.relaxations import GumbelSoftmax, StraightThrough
+from gan_modules.language.sentences import one_hot
+from gan_modules.language.speaking import greedy
 from gan_modules.networks.aligned_autoencoder import AlignedAutoencoder
-from gan_modules.professor_forcing import own_states, told_states
-from gan_modules.relaxations import GumbelSoftmax, StraightThrough
-from gan_modules.sentences import one_hot
-from gan_modules.speaking import greedy
 from tests.small.batches import FixedBatches, written
 from tests.small.rewriting import cross_aligned, judge, rewriter
 from tests.small.sizes import WIDTH, WORDS, WORDS_LENGTH

@@ -9,13 +9,13 @@ import torch
 from callbacks.metrics.bleu import sentence_bleu
 from callbacks.metrics.sentences import word_lists
 from datamodules.batches import EOS, PAD
-from gan_modules.cycle_similarity import (
+from gan_modules.language.cycle_similarity import (
     BleuSimilarity,
     EmbeddingSimilarity,
     LikelihoodSimilarity,
     bleu,
 )
-from gan_modules.word_statistics import rarity, word_vectors
+from gan_modules.language.word_statistics import rarity, word_vectors
 from tests.small.batches import written
 from tests.small.copier import Copier
 from tests.small.sizes import WORDS, WORDS_LENGTH

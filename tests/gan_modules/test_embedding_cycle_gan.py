@@ -11,8 +11,8 @@ from torch import Tensor
 
 from datamodules.batches import EOS
 from gan_modules import EmbeddingCycleGAN
+from gan_modules.language.word_statistics import WordTable
 from gan_modules.networks.embedding_rewriter import EmbeddingRewriter, before
-from gan_modules.word_statistics import WordTable
 from tests.small.batches import FixedBatches, written
 from tests.small.rewriting import embedding_cycle_gan, rewriter
 from tests.small.sizes import WORDS, WORDS_LENGTH

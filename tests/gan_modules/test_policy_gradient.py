@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan_modules.policy_gradient import (
+from gan_modules.language.policy_gradient import (
     Baseline,
     BatchMean,
     MovingAverage,
@@ -14,8 +14,8 @@ from gan_modules.policy_gradient import (
     policy_loss,
     returns_to_go,
 )
-from gan_modules.sentences import masked_mean
-from gan_modules.speaking import choose, likelihoods
+from gan_modules.language.sentences import masked_mean
+from gan_modules.language.speaking import choose, likelihoods
 from tests.helpers_bigram import Bigram, everything, places
 
 V, T = 3, 3

@@ -10,9 +10,9 @@ from torch import nn
 
 from gan_modules import MappingGAN, Wav2vecU
 from gan_modules.engine.noise import Noise
+from gan_modules.language.relaxations import Drawn
+from gan_modules.language.segments import Apart
 from gan_modules.networks.recognizer import PhonemeDiscriminator, Recognizer
-from gan_modules.relaxations import Drawn
-from gan_modules.segments import Apart
 from tests.small.batches import FixedBatches
 from tests.small.sizes import PHONEMES
 from tests.small.speech import mapping_gan, wav2vec_u

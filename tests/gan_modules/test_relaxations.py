@@ -6,10 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from gan_modules.language.relaxations import (
+    GumbelSoftmax,
+    Softmax,
+    StraightThrough,
+    gumbel,
+    sharpness_at,
+)
 from gan_modules.networks.lstm_speaker import LSTMSpeaker
 from gan_modules.networks.text_cnn import TextCNN
 from gan_modules.objectives import NonSaturating
-from gan_modules.relaxations import GumbelSoftmax, Softmax, StraightThrough, gumbel, sharpness_at
 from gan_modules.sequence.base import SequenceModule
 
 

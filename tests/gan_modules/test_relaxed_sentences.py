@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from gan_modules import TextWGANGP
 from gan_modules.engine.noise import Noise
+from gan_modules.language.relaxations import GumbelSoftmax, StraightThrough
+from gan_modules.language.sentences import sentence_mask
 from gan_modules.regularizers import GradientPenalty
 from gan_modules.regularizers.slopes import slopes
-from gan_modules.relaxations import GumbelSoftmax, StraightThrough
-from gan_modules.sentences import sentence_mask
 from tests.small.batches import FixedBatches
 from tests.small.sentences import speaker
 from tests.small.sizes import WORDS, WORDS_LENGTH

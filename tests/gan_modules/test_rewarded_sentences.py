@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gan_modules.language.policy_gradient import BatchMean, MovingAverage
+from gan_modules.language.speaking import likelihoods
 from gan_modules.networks.text_cnn import TextCNN
-from gan_modules.policy_gradient import BatchMean, MovingAverage
 from gan_modules.sequence.rankgan import log_ranks
-from gan_modules.speaking import likelihoods
 from tests.helpers_bigram import Listed, everything, places
 from tests.small.batches import FixedBatches
 from tests.small.sizes import WIDTH, WORDS, WORDS_LENGTH

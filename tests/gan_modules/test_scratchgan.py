@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from datamodules.batches import EOS, PAD
 from gan_modules import ScratchGAN
+from gan_modules.language.policy_gradient import Baseline, returns_to_go
+from gan_modules.language.sentences import sentence_mask
 from gan_modules.networks.step_discriminator import StepDiscriminator
-from gan_modules.policy_gradient import Baseline, returns_to_go
-from gan_modules.sentences import sentence_mask
 from tests.small.batches import FixedBatches
 from tests.small_variants import build
 

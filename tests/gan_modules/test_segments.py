@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from gan_modules.engine.noise import Noise
+from gan_modules.language.segments import Apart, Joined, heard, monotony, rows_of, unsmoothness
 from gan_modules.networks.recognizer import PhonemeDiscriminator, Recognizer
-from gan_modules.segments import Apart, Joined, heard, monotony, rows_of, unsmoothness
 
 
 def pieces(*named: int, width: int = 3) -> torch.Tensor:

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from gan_modules import MaliGAN, SeqGAN
 from gan_modules.engine.sampling import evaluating
+from gan_modules.language.policy_gradient import MovingAverage
+from gan_modules.language.relaxations import GumbelSoftmax, Softmax
+from gan_modules.language.sentences import sentence_mask
+from gan_modules.language.speaking import drawn, greedy
 from gan_modules.objectives import NonSaturating
-from gan_modules.policy_gradient import MovingAverage
 from gan_modules.regularizers import Orthogonal
-from gan_modules.relaxations import GumbelSoftmax, Softmax
-from gan_modules.sentences import sentence_mask
 from gan_modules.sequence.base import SequenceModule
-from gan_modules.speaking import drawn, greedy
 from tests.helpers_resume import assert_same_state, fit
 from tests.small.batches import FixedBatches
 from tests.small.sentences import judge, speaker

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_modules import StyleTransformer
+from gan_modules.language.sentences import one_hot
+from gan_modules.language.style_judging import ConditionalJudging, MultiClassJudging
 from gan_modules.networks.transformer_judge import TransformerJudge
-from gan_modules.sentences import one_hot
-from gan_modules.style_judging import ConditionalJudging, MultiClassJudging
 from tests.small.batches import FixedBatches, written
 from tests.small.copier import Copier
 from tests.small.rewriting import style_transformer

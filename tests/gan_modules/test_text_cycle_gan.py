@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from gan_modules import TextCycleGAN
-from gan_modules.cycle_similarity import BleuSimilarity
-from gan_modules.self_critical import self_critical
-from gan_modules.sentences import one_hot
-from gan_modules.word_noise import WordNoise
+from gan_modules.language.cycle_similarity import BleuSimilarity
+from gan_modules.language.self_critical import self_critical
+from gan_modules.language.sentences import one_hot
+from gan_modules.language.word_noise import WordNoise
 from tests.small.batches import FixedBatches, written
 from tests.small.copier import Copier
 from tests.small.rewriting import judge, rewriter

@@ -8,15 +8,15 @@ from torch import Tensor, nn
 
 from datamodules.batches import EOS, PAD
 from gan_modules import UnsupervisedSummarizer
-from gan_modules.coverage import looked_again
 from gan_modules.engine.noise import Noise
-from gan_modules.excerpts import Excerpts
+from gan_modules.language.coverage import looked_again
+from gan_modules.language.excerpts import Excerpts
+from gan_modules.language.policy_gradient import MovingAverage
+from gan_modules.language.sentences import one_hot
+from gan_modules.language.summarizing import centered_opinions, judged, told_apart
 from gan_modules.networks.pointer_rewriter import PointerRewriter
 from gan_modules.networks.rewriter import GRURewriter
 from gan_modules.networks.step_discriminator import StepDiscriminator
-from gan_modules.policy_gradient import MovingAverage
-from gan_modules.sentences import one_hot
-from gan_modules.summarizing import centered_opinions, judged, told_apart
 from gan_modules.weight_schedule import weight_at
 from tests.small.batches import FixedBatches, written
 from tests.small.sizes import WORDS, WORDS_LENGTH

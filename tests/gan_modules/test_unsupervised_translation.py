@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from datamodules.batches import EOS, PAD
 from gan_modules import UnsupervisedTranslation
-from gan_modules.language_confusion import told_language
+from gan_modules.language.language_confusion import told_language
+from gan_modules.language.sentences import one_hot
+from gan_modules.language.word_by_word import WordByWord
+from gan_modules.language.word_noise import WordNoise
 from gan_modules.networks.rewriter import GRURewriter, Memory
-from gan_modules.sentences import one_hot
 from gan_modules.weight_schedule import weight_at
-from gan_modules.word_by_word import WordByWord
-from gan_modules.word_noise import WordNoise
 from tests.small.batches import FixedBatches, written
 from tests.small.reading import unsupervised_translation
 from tests.small.sizes import WORDS, WORDS_LENGTH

@@ -13,11 +13,12 @@ from callbacks.offers import draws, has_panels, maps_words, translates
 from callbacks.retention import Retention
 from callbacks.word_translation import WordTranslations
 from datamodules.word_vectors import RotatedWords
-from gan_modules import WordAlignment, word_maps
+from gan_modules import WordAlignment
 from gan_modules.engine.noise import Noise
+from gan_modules.language import word_maps
+from gan_modules.language.word_game import dropped
 from gan_modules.networks.mlp import MLPDiscriminator
 from gan_modules.networks.word_map import WordMap
-from gan_modules.word_game import dropped
 from tests.small.batches import FixedBatches
 from tests.small.sizes import TEXT
 from tests.small_variants import build

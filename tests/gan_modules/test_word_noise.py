@@ -5,7 +5,7 @@ import torch
 
 from datamodules.batches import EOS, PAD, UNK
 from gan_modules.engine.noise import Noise
-from gan_modules.word_noise import WordNoise
+from gan_modules.language.word_noise import WordNoise
 from tests.small.batches import written
 
 

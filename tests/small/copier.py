@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
+from gan_modules.language.sentences import one_hot
 from gan_modules.networks.reading import Reading
-from gan_modules.sentences import one_hot
 from tests.small.sizes import WORDS, WORDS_LENGTH
 
 

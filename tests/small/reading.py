@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from gan_modules.excerpts import Excerpts
+from gan_modules.language.excerpts import Excerpts
 from gan_modules.networks.mlp import MLPDiscriminator
 from gan_modules.networks.pointer_rewriter import PointerRewriter
 from gan_modules.networks.rewriter import GRURewriter

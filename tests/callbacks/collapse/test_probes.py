@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from callbacks.collapse.detector import CollapseDetector
-from callbacks.collapse.probes import ClassProber, SampleProber, TranslationProber, prober_for
+from callbacks.collapse.prober_choice import prober_for
+from callbacks.collapse.probes import ClassProber, SampleProber, TranslationProber
 from callbacks.collapse.score import parts_of
 from callbacks.metrics.features import Features, FeatureSpace, IdentitySpace
 from tests.helpers_monitor import ring_data, ring_game

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from datamodules.batches import EOS, PAD
+from gan_modules.language.sentences import one_hot
+from gan_modules.language.speaking import drawn, greedy
 from gan_modules.networks.pointer_rewriter import PointerRewriter
 from gan_modules.networks.rewriter import GRURewriter
-from gan_modules.sentences import one_hot
-from gan_modules.speaking import drawn, greedy
 from tests.small.batches import written
 from tests.small.sizes import WORDS, WORDS_LENGTH
 

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from datamodules.batches import EOS, PAD
+from gan_modules.language.relaxations import StraightThrough
+from gan_modules.language.sentences import one_hot
+from gan_modules.language.speaking import drawn, greedy, likelihoods, relaxed
 from gan_modules.networks.reading import closed_weights, kept_of
 from gan_modules.networks.rewriter import GRURewriter
 from gan_modules.networks.transformer_judge import TransformerJudge
 from gan_modules.networks.transformer_rewriter import TransformerRewriter
-from gan_modules.relaxations import StraightThrough
-from gan_modules.sentences import one_hot
-from gan_modules.speaking import drawn, greedy, likelihoods, relaxed
 from tests.small.batches import written
 from tests.small.sizes import WORDS, WORDS_LENGTH
 

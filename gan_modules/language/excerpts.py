@@ -13,8 +13,8 @@ from torch import Tensor
 
 from datamodules.batches import EOS, PAD
 from gan_modules.engine.noise import Noise
-from gan_modules.sentences import ends, sentence_mask
-from gan_modules.word_noise import WordNoise
+from gan_modules.language.sentences import ends, sentence_mask
+from gan_modules.language.word_noise import WordNoise
 
 
 class Excerpts:

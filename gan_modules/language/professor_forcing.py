@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gan_modules.language.relaxations import Relaxation
+from gan_modules.language.sentences import first_token
 from gan_modules.networks.reading import Reading, kept_of
-from gan_modules.relaxations import Relaxation
-from gan_modules.sentences import first_token
 
 
 def require_states(owner: str, generator: Any, judges: Mapping[str, Any]) -> None:

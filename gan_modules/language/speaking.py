@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gan_modules.relaxations import Relaxation
-from gan_modules.sentences import ends, first_token, sentence_mask
+from gan_modules.language.relaxations import Relaxation
+from gan_modules.language.sentences import ends, first_token, sentence_mask
 
 
 def choose(logits: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:

@@ -15,11 +15,11 @@ from gan_modules.engine.hyperparameters import keep_plain_hyperparameters
 from gan_modules.engine.player import Player
 from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn
+from gan_modules.language.relaxations import Relaxation, Softmax
+from gan_modules.language.segments import Segmenter, heard, monotony, rows_of, unsmoothness
+from gan_modules.language.vocabulary import check_tokens
 from gan_modules.objectives import Objective
 from gan_modules.regularizers import Regularizer
-from gan_modules.relaxations import Relaxation, Softmax
-from gan_modules.segments import Segmenter, heard, monotony, rows_of, unsmoothness
-from gan_modules.vocabulary import check_tokens
 
 
 class Said(NamedTuple):
@@ -52,11 +52,10 @@ class RecognitionGame(GeneratorGame):
         segmenter: what the recogniser hears as one sound.
         relaxation: what D is shown of a recogniser in doubt; None: probabilities, as in the papers.
             D can tell those from text by their doubt alone, and makes G sure of some reading before
-            it knows one phoneme from another; :class:`gan_modules.relaxations.Drawn` phonemes
-            differ from text in nothing but their order, and the right reading is found far more
-            often.
-        smoothness_weight: of :func:`gan_modules.segments.unsmoothness`; 0 is off.
-        diversity_weight: of :func:`gan_modules.segments.monotony`; 0 is off.
+            it knows one phoneme from another; ``Drawn`` phonemes differ from text in nothing but
+            their order, and the right reading is found far more often.
+        smoothness_weight: of :func:`gan_modules.language.segments.unsmoothness`; 0 is off.
+        diversity_weight: of :func:`gan_modules.language.segments.monotony`; 0 is off.
         discriminator_steps: D steps per G step, each on a batch of its own.
         discriminator_samples: utterances in a first stage, of D alone; 0: there is none.
         generator_lr: Adam's rate of G.

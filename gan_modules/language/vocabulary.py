@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.batches import EOS, PAD, UNK
-from gan_modules.sentences import spelled
+from gan_modules.language.sentences import spelled
 
 
 def vocabulary_of(data: Any, known: tuple[str, ...]) -> tuple[str, ...]:

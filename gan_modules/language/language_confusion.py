@@ -11,8 +11,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_modules.language.sentences import masked_mean
 from gan_modules.networks.rewriter import Memory
-from gan_modules.sentences import masked_mean
 
 
 def told_language(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_modules.engine.reduction import mean_over_ranks
-from gan_modules.sentences import masked_mean
+from gan_modules.language.sentences import masked_mean
 
 
 def returns_to_go(rewards: Tensor, gamma: float = 1.0) -> Tensor:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_modules.engine.sampling import evaluating
-from gan_modules.sentences import masked_mean, sentence_mask
+from gan_modules.language.sentences import masked_mean, sentence_mask
 
 
 class Judged(NamedTuple):

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gan_modules.language.sentences import ends, sentence_mask
+from gan_modules.language.speaking import greedy, likelihoods
+from gan_modules.language.word_statistics import SentenceVectors
 from gan_modules.networks.reading import Reading
-from gan_modules.sentences import ends, sentence_mask
-from gan_modules.speaking import greedy, likelihoods
-from gan_modules.word_statistics import SentenceVectors
 
 #: The way back: sentences of the target domain to what their rewriter makes of them.
 WayBack = Callable[[Tensor], Reading]

@@ -19,11 +19,11 @@ from gan_modules.engine.hyperparameters import keep_plain_hyperparameters
 from gan_modules.engine.player import Player
 from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn
+from gan_modules.language.sentences import masked_mean
+from gan_modules.language.speaking import drawn, greedy, likelihoods
+from gan_modules.language.vocabulary import Worded, check_tokens
+from gan_modules.language.word_noise import WordNoise
 from gan_modules.networks.reading import Reading
-from gan_modules.sentences import masked_mean
-from gan_modules.speaking import drawn, greedy, likelihoods
-from gan_modules.vocabulary import Worded, check_tokens
-from gan_modules.word_noise import WordNoise
 
 
 class RewritingGame(Worded, GeneratorGame):

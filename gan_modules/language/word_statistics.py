@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.batches import BOS, EOS, PAD, UNK
-from gan_modules.sentences import closed, ends, sentence_mask
+from gan_modules.language.sentences import closed, ends, sentence_mask
 
 
 def word_vectors(

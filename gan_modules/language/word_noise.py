@@ -11,7 +11,7 @@ from torch import Tensor
 
 from datamodules.batches import PAD, UNK
 from gan_modules.engine.noise import Noise
-from gan_modules.sentences import ends, sentence_mask
+from gan_modules.language.sentences import ends, sentence_mask
 
 
 class WordNoise:

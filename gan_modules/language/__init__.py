@@ -1,0 +1,1 @@
+"""Parts of games over words: how they are said, judged, rewritten, heard and counted."""
