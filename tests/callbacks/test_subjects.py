@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from callbacks.collapse.probes import TranslationProber, prober_for
+from callbacks.collapse.prober_choice import prober_for
+from callbacks.collapse.probes import TranslationProber
 from callbacks.metrics.rand_vgg import RandVGGSpace
 from callbacks.metrics.scoring import ScoreSettings
 from callbacks.offers import draws, has_panels, translates

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from callbacks.collapse.probes import ClassProber, prober_for
+from callbacks.collapse.prober_choice import prober_for
+from callbacks.collapse.probes import ClassProber
 from callbacks.collapse.records import WHOLE
 from callbacks.metrics.features import Features, FeatureSpace
 from gan_modules import SAGAN, BigGAN

@@ -13,7 +13,8 @@ from callbacks.collapse import actions, pictures
 from callbacks.collapse.changes import smooth_discriminator
 from callbacks.collapse.detector import CollapseDetector
 from callbacks.collapse.discriminator import discriminator_auc
-from callbacks.collapse.probes import SampleProber, prober_for
+from callbacks.collapse.prober_choice import prober_for
+from callbacks.collapse.probes import SampleProber
 from callbacks.collapse.records import Verdict
 from callbacks.collapse.score import parts_of
 from callbacks.collapse.sentence_prober import SentenceProber

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from callbacks.collapse.discriminator import discriminator_auc
-from callbacks.collapse.probes import prober_for
+from callbacks.collapse.prober_choice import prober_for
 from callbacks.collapse.records import WHOLE
 from callbacks.drawing import draw_share
 from callbacks.metrics.features import Features, FeatureSpace
