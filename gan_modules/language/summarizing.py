@@ -55,7 +55,7 @@ def centered_opinions(discriminator: nn.Module, tokens: Tensor, center: nn.Modul
     return (rewards - center(rewards, mask)) * mask
 
 
-def require_summarizer(owner: nn.Module, generator: Any, reconstructor: Any, gamma: float) -> None:
+def require_pair(owner: nn.Module, generator: Any, reconstructor: Any, gamma: float) -> None:
     """One network reads what the other writes, in words that end; gamma lies in [0, 1].
 
     Raises:

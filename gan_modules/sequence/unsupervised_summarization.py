@@ -26,12 +26,7 @@ from gan_modules.language.policy_gradient import MovingAverage, policy_loss, ret
 from gan_modules.language.rewriting import RewritingGame
 from gan_modules.language.sentences import masked_mean
 from gan_modules.language.speaking import greedy, likelihoods
-from gan_modules.language.summarizing import (
-    centered_opinions,
-    judged,
-    require_summarizer,
-    told_apart,
-)
+from gan_modules.language.summarizing import centered_opinions, judged, require_pair, told_apart
 from gan_modules.weight_schedule import require_points, weight_at
 
 
@@ -83,7 +78,7 @@ class UnsupervisedSummarizer(RewritingGame):
         checks.check_not_negative(self, coverage_weight=coverage_weight)
         checks.check_positive(self, reconstructor_lr=reconstructor_lr)
         require_points(self, "reconstruction_weights", reconstruction_weights)
-        require_summarizer(self, generator, reconstructor, gamma)
+        require_pair(self, generator, reconstructor, gamma)
         self.reconstructor, self.reconstructor_lr = reconstructor, reconstructor_lr
         self.excerpts, self.gamma = excerpts or Excerpts(), gamma
         self.reconstruction_weights, self.coverage_weight = reconstruction_weights, coverage_weight

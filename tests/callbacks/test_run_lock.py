@@ -29,11 +29,15 @@ from pathlib import Path
 from callbacks.run_lock import sole_writer
 
 with sole_writer(Path(sys.argv[1])):
+    heard, alive = os.pipe()
     worker = os.fork()
     if worker == 0:
         os.close(1)
+        # What happens in a fork has happened: a slow machine may let the parent go on first.
+        os.write(alive, b"1")
         time.sleep(60)
         os._exit(0)
+    os.read(heard, 1)
     print(worker, flush=True)
     sys.stdin.readline()
     os.kill(os.getpid(), 9)
