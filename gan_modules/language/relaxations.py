@@ -48,7 +48,7 @@ class Relaxation(ABC):
 
 
 class Softmax(Relaxation):
-    """No noise: what a gradient-penalised critic of one-hot rows is given (arXiv:1704.00028)."""
+    """No noise: beside one-hot rows under a gradient penalty (arXiv:1704.00028)."""
 
     def __call__(self, logits: Tensor, uniforms: Tensor, sharpness: float) -> Tensor:
         """``softmax(beta o)``."""

@@ -3,7 +3,7 @@
 Lee, Wang, Hsu, Chen, Lee, Lee, "Scalable Sentiment for Sequence-to-sequence Chatbot Response with
 Performance Analysis", 2018, arXiv:1804.02504, its CycleGAN. What changes from TextCycleGAN
 (``text_cycle_gan.py``): no word is chosen before the end. Each place gets a vector, the cycle is a
-squared distance, and the discriminators are critics of rows of vectors.
+squared distance, and the discriminators judge rows of vectors.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class EmbeddingCycleGAN(RewritingGame):
     """The settings of the authors' code; their word vectors are word2vec's, ours are counted.
 
     For sentences x of a as vectors: ``L_G = 2 |G_ba(G_ab(x)) - x|^2 - D_b(G_ab(x))``, a mean over
-    all coordinates, and the same with the domains swapped; the critics pay a gradient penalty. On
-    the way there a translator hears nothing of its answer, on the way back it is told the words
+    all coordinates, and the same with the domains swapped; discriminators pay a gradient penalty.
+    On the way there a translator hears nothing of its answer, on the way back it is told the words
     before each. A vector is read as the word with the greatest cosine. Behind the end, ends follow.
 
     Args:
@@ -45,7 +45,7 @@ class EmbeddingCycleGAN(RewritingGame):
         restoring_lr: rate of the translators in it.
         discriminator_steps: see :class:`RewritingGame`.
         generator_lr: of RMSprop, for the translators.
-        discriminator_lr: of Adam, for the critics.
+        discriminator_lr: of Adam, for the discriminators.
         betas: Adam's beta1 and beta2.
         generator_clip_norm: gradient norm limit of the translators; None is off.
         **kwargs: see :class:`RewritingGame`; there is no noise on words.
@@ -98,7 +98,7 @@ class EmbeddingCycleGAN(RewritingGame):
         self.table.fit(getattr(self.trainer, "datamodule", None))
 
     def optimizer(self, parameters: list[nn.Parameter], lr: float) -> Optimizer:
-        """RMSprop for the translators, Adam for the critics."""
+        """RMSprop for the translators, Adam for the discriminators."""
         own = {id(parameter) for parameter in self.generator.parameters()}
         if id(parameters[0]) in own:
             return RMSprop(parameters, lr=lr)
@@ -114,7 +114,7 @@ class EmbeddingCycleGAN(RewritingGame):
         return losses
 
     def discriminator_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Critics of rows of vectors, with their penalties."""
+        """Rows of vectors are told apart; and the penalties."""
         losses = {}
         for source, target in self.directions:
             judge = self.discriminator[target]
@@ -129,7 +129,7 @@ class EmbeddingCycleGAN(RewritingGame):
         return losses
 
     def generator_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """There and back, and what the critics say of it."""
+        """There and back, and what the discriminators say of it."""
         losses = {}
         for source, target in self.directions:
             vectors = self.table.vectors_of(batch[f"tokens_{source}"])
