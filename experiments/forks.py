@@ -16,6 +16,7 @@ from callbacks.collapse.changes import (
     retune,
 )
 from gan_modules.engine.game import Game
+from gan_modules.engine.schedule import planned_rates
 
 
 class Reseeded(Callback):
@@ -44,7 +45,10 @@ class Retuned(Callback):
         """After the old states were put back; moments and step counts stay."""
         assert isinstance(pl_module, Game)
         players = players_of(pl_module)
+        planned = planned_rates(pl_module.schedule(), pl_module.position)
         for fresh in pl_module.players():
+            if fresh.name in planned:
+                fresh.set_rate(planned[fresh.name])
             retune(players[fresh.name], fresh, pl_module.steps[fresh.name])
 
 

@@ -114,11 +114,10 @@ class AdversarialModule(LatentGame):
     def generator_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Terms of G's loss, weighted; their sum is minimised, each is logged."""
         condition = self.condition(batch)
-        real = self.real(batch)
-        fake = self.generate(len(real), condition)
+        fake = self.generate(len(next(iter(batch.values()))), condition)
         fake_scores, real_scores = self.score(self.shown(fake), condition), None
         if self.objective.compares:
-            real_scores = self.score(self.shown(real), condition)
+            real_scores = self.score(self.shown(self.real(batch)), condition)
         adversarial = self.objective.generator_loss(fake_scores, real_scores)
         return {"adversarial": adversarial, **self.weight_penalties("generator", self.generator)}
 

@@ -19,13 +19,10 @@ from torch.optim.lr_scheduler import LambdaLR
 from callbacks.rng import capture, reseed, restore
 from gan_modules.engine.checks import check_parts
 from gan_modules.engine.game import Game
+from gan_modules.engine.player import RATE_FACTOR as RATE_FACTOR
 from gan_modules.engine.player import Player
 from gan_modules.engine.strategy import broadcast_tensors
 from gan_modules.regularizers import R1, GradientPenalty, LipschitzPenalty
-
-#: Key of a group of parameters: what its rate was multiplied by since the settings gave it. It
-#: travels in the optimizer's state, so that a fork can tell the settings' rate from a scaled one.
-RATE_FACTOR = "rate_factor"
 
 
 def players_of(module: Game) -> dict[str, Player]:

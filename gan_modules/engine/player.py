@@ -9,6 +9,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
+#: Key of a group of parameters: what its rate was multiplied by since the settings gave it. It
+#: travels in the optimizer's state, so that a fork can tell the settings' rate from a scaled one.
+RATE_FACTOR = "rate_factor"
+
 
 @dataclass(eq=False)
 class Player:
@@ -59,12 +63,20 @@ class Player:
             )
 
     def set_rate(self, lr: float) -> None:
-        """Another learning rate from now on, which the scheduler scales from now on."""
-        for group in self.optimizer.param_groups:
-            factor = group["lr"] / group["initial_lr"] if group.get("initial_lr") else 1.0
-            group["lr"], group["initial_lr"] = lr * factor, lr
+        """Another learning rate from now on, which the scheduler goes on to scale.
+
+        A factor by which the run itself has scaled its rates, as a rollback does, stays.
+        """
+        groups = self.optimizer.param_groups
+        for group in groups:
+            base = lr * float(group.get(RATE_FACTOR, 1.0))
+            if self.scheduler is None:
+                group["lr"] = base
+                continue
+            share = group["lr"] / group["initial_lr"] if group["initial_lr"] else 1.0
+            group["lr"], group["initial_lr"] = base * share, base
         if self.scheduler is not None:
-            self.scheduler.base_lrs = [lr] * len(self.optimizer.param_groups)
+            self.scheduler.base_lrs = [group["initial_lr"] for group in groups]
 
 
 def linear_decay(

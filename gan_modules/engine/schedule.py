@@ -104,6 +104,12 @@ class Position:
         return False
 
 
+def planned_rates(stages: Sequence[Stage], position: Position) -> dict[str, float]:
+    """The rates that stages have given up to here, by player: the latest of each."""
+    reached = stages[: position.stage + 1]
+    return {name: rate for stage in reached for name, rate in stage.rates.items()}
+
+
 def check_schedule(stages: Sequence[Stage], players: Sequence[str]) -> None:
     """Every name is a player, every player has a turn, only the last stage is open-ended.
 

@@ -61,6 +61,8 @@ class RewritingGame(Worded, GeneratorGame):
     domains: tuple[str, ...] = ("a", "b")
     #: (source, target) of every way that is learned.
     directions: tuple[tuple[str, str], ...] = (("a", "b"), ("b", "a"))
+    #: Whether rewriters learn to restore disturbed words.
+    disturbs_words = True
     #: How many styles each rewriter is told apart.
     styles = 0
     #: What rewritings are scored as, see ``callbacks/sentence_translation.py``.
@@ -101,6 +103,11 @@ class RewritingGame(Worded, GeneratorGame):
         )
         checks.refuse_micro_batches(self, self.micro_batches)
         first = require_rewriters(self, generator, self.styles, self.rewrites_by)
+        if word_noise is not None and not self.disturbs_words:
+            raise ValueError(
+                f"{type(self).__name__}: word_noise must be null, got {type(word_noise).__name__}: "
+                "no word is disturbed here; leave it out"
+            )
         self.discriminator, self.word_noise = discriminator, word_noise or WordNoise()
         self.restoring_samples, self.restoring_lr = restoring_samples, restoring_lr
         self.discriminator_samples = discriminator_samples

@@ -54,7 +54,7 @@ class EmbeddingCycleGAN(RewritingGame):
         ValueError: on numbers out of range, and on networks that do not go together.
     """
 
-    rewrites_by = "dim"
+    rewrites_by, disturbs_words = "dim", False
 
     def __init__(
         self,

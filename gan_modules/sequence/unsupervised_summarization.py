@@ -54,7 +54,7 @@ class UnsupervisedSummarizer(RewritingGame):
         ValueError: on numbers out of range, and on networks that do not go together.
     """
 
-    directions, purpose = (("a", "b"),), "summary"
+    directions, purpose, disturbs_words = (("a", "b"),), "summary", False
 
     def __init__(
         self,

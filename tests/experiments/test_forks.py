@@ -1,9 +1,15 @@
+from typing import Any
+
 import torch
+from pytorch_lightning import Trainer
 from torch import nn
 from torch.optim import Adam
 
-from callbacks.collapse.changes import retune
+from callbacks.collapse.changes import players_of, retune, scale_rates
+from experiments.forks import Retuned
 from gan_modules.engine.player import Player, linear_decay
+from tests.small_variants import build, loader
+from tests.test_every_variant import QUIET
 
 
 def player(lr: float, decay: tuple[int, int] | None, beta: float = 0.5) -> Player:
@@ -67,3 +73,19 @@ def test_same_settings_change_nothing() -> None:
     step(fork)
     step(parent)
     assert fork.optimizer.param_groups[0]["lr"] == parent.optimizer.param_groups[0]["lr"]
+
+
+def test_fork_within_a_stage_has_the_rate_of_that_stage() -> None:
+    """Likelihood has a rate of its own, ten times that of the game."""
+    module: Any = build("SeqGAN", likelihood_samples=800, likelihood_lr=1e-2, generator_lr=1e-3)
+    Trainer(max_epochs=1, limit_train_batches=2, **QUIET).fit(module, loader(4, kind="Sequences"))
+    (group,) = players_of(module)["generator"].optimizer.param_groups
+    assert module.position.stage == 0 and group["lr"] == 1e-2
+    Retuned().on_train_start(module.trainer, module)
+    assert group["lr"] == 1e-2
+    scale_rates(module, 0.5)
+    Retuned().on_train_start(module.trainer, module)
+    assert group["lr"] == 0.5e-2
+    # What the game has then is half of its rate too.
+    module.referee.set_rates(module.referee.stages[-1])
+    assert group["lr"] == 0.5e-3

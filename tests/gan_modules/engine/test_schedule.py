@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from gan_modules.engine.player import Player, check_players, linear_decay
-from gan_modules.engine.schedule import Position, Stage, Turn, check_schedule
+from gan_modules.engine.player import RATE_FACTOR, Player, check_players, linear_decay
+from gan_modules.engine.schedule import Position, Stage, Turn, check_schedule, planned_rates
 
 
 def test_a_turn_is_due_in_its_offsets_only() -> None:
@@ -102,6 +102,30 @@ def test_another_rate_is_scaled_by_the_decay_as_the_first_was() -> None:
     optimizer.step()
     player.scheduler.step()
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * 0.5)
-    free = Player("h", [weight], torch.optim.SGD([weight], lr=0.5))
-    free.set_rate(0.1)
-    assert free.optimizer.param_groups[0]["lr"] == 0.1
+
+
+@pytest.mark.parametrize("decay", [None, (0, 4)])
+def test_another_rate_keeps_what_the_run_has_scaled_it_by(decay) -> None:
+    weight = nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    player = Player("g", [weight], optimizer, decay and linear_decay(optimizer, decay))
+    (group,) = optimizer.param_groups
+    player.set_rate(0.2)
+    assert group["lr"] == pytest.approx(0.2) and ("initial_lr" in group) == (decay is not None)
+    # As a rollback leaves it; the next stage must not undo that.
+    group["lr"], group[RATE_FACTOR] = group["lr"] * 0.5, 0.5
+    if decay:
+        group["initial_lr"] *= 0.5
+    player.set_rate(0.4)
+    assert group["lr"] == pytest.approx(0.2)
+
+
+def test_planned_rates_are_the_latest_of_each_player() -> None:
+    stages = (
+        Stage((Turn("g"),), images=8, rates={"g": 1e-2}),
+        Stage((Turn("d"),), images=8, rates={"d": 1e-3}),
+        Stage((Turn("g"),), rates={"g": 1e-4}),
+    )
+    assert planned_rates(stages, Position()) == {"g": 1e-2}
+    assert planned_rates(stages, Position(stage=1)) == {"g": 1e-2, "d": 1e-3}
+    assert planned_rates(stages, Position(stage=2)) == {"g": 1e-4, "d": 1e-3}
