@@ -22,6 +22,7 @@ from callbacks.run_lock import sole_writer
 from experiments import errors
 from experiments.cli import RUN_DIR, GanCLI, quiet_lightning
 from experiments.first_look import look, taken_back
+from experiments.lost_processes import lost_process
 
 #: Beginnings of the scores that are told at the end; all of them are in the report.
 _TOLD = (
@@ -88,8 +89,11 @@ def _fit(cli: GanCLI, run: RunFolder, checkpoint: Path | None) -> int:
                 "trainer.max_time, or leave it out"
             )
         status = "stopped" if cli.preemption.preempted else "finished"
-    except RuntimeError as error:
-        raise _explained(error, run) from error
+    except (RuntimeError, OSError, EOFError) as error:
+        lost = lost_process(error, run.path)
+        if lost is None:
+            raise
+        raise lost from error
     finally:
         if cli.trainer.is_global_zero:
             # Where the disk refuses, the failure that led here is the one to tell.
@@ -135,31 +139,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _explained(error: RuntimeError, run: RunFolder) -> Exception:
-    """Name the failures of other processes; anything else stays what it is."""
-    text = " ".join(str(error).split())
-    if "DataLoader worker" in text and "exited unexpectedly" in text or "killed by signal" in text:
-        return LostWorkerError(
-            f"a data loading worker was killed ({text[:160]}); usually memory ran out: lower "
-            f"num_workers, then go on with: ganagerie resume {run.path}"
-        )
-    lost = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "timed out")
-    if any(sign in text for sign in lost) and ("gloo" in text or "nccl" in text.lower()):
-        return LostRankError(
-            f"another process of this run ended or is unreachable ({text[:160]}); look at its "
-            f"output, then go on with: ganagerie resume {run.path}"
-        )
-    return error
-
-
-class LostRankError(RuntimeError):
-    """Another process of the run is gone."""
-
-
-class LostWorkerError(RuntimeError):
-    """A data loading worker is gone."""
 
 
 def _say_where(run: RunFolder, status: str, module: Any) -> None:
