@@ -133,7 +133,7 @@ class CollapseDetector:
         if self._diverges(parts):
             return "diverged", None, "the samples are diverse, but none of them is like real ones"
         if before.state in LOST:
-            return self._recover(signals, drop)
+            return self._recover(signals, parts.score)
         if reason := self._collapses(signals, parts, drop, dead):
             return "collapsed", "full", reason
         reason, lost = self._has_fallen(drop)
@@ -252,18 +252,17 @@ class CollapseDetector:
         counts["rubbish"] = counts["rubbish"] + 1 if rubbish and diverse else 0
         return counts["rubbish"] >= 2
 
-    def _recover(self, signals: Signals, drop: float) -> _Finding:
+    def _recover(self, signals: Signals, score: float) -> _Finding:
         settings, counts, before = self.settings, self._counts, self.verdict
-        back = drop <= settings.healthy_drop
+        # A run may have settled below its peak, as where likelier samples are fewer.
+        level = self.memory.fell_from or cast(float, self.memory.peak)
+        back = 1.0 - score / level <= settings.healthy_drop
         back = back and not (self._repeated(signals) or alike(self.memory, settings, 1))
         if before.severity == "partial":
             back = self._watched.is_over() if self._watched.fallen else back
             if min(self.memory.drops[-2:]) >= settings.full_drop:
-                return (
-                    "collapsed",
-                    "full",
-                    f"the score fell by {drop:.0%}, after a partial collapse",
-                )
+                fell = f"the score fell by {self.memory.drops[-1]:.0%}, after a partial collapse"
+                return "collapsed", "full", fell
         counts["calm"] = counts["calm"] + 1 if back else 0
         if counts["calm"] >= settings.recover_probes:
             return "recovered", None, "a collapse is over"
@@ -346,6 +345,8 @@ class CollapseDetector:
             if alarm or onset is None:
                 onset = self._date(severity)
                 moment = memory.moment(onset, self._now)
+                if alarm:
+                    memory.alarm(onset, self._now, self.settings.baseline)
         if state in ("healthy", "recovered") and parts is not None:
             self._watched.fallen = []
             memory.settle(parts)

@@ -30,6 +30,8 @@ class Memory:
         surprises: how far each part of a healthy probe lay from the median of those before: the
             noise of a healthy run, wanderings included.
         peak: the healthy level; None before arming.
+        fell_from: the level right before the latest alarm's onset, not above the peak: where a run
+            that had settled lower is back at; None before there is one.
         dead: names of dead classes at the latest probe, and of those that ever lived.
         weak: how many successive probes each class was without diversity.
         evaluations: (probe, Frechet distance, coverage or None) of the latest heavy evaluations.
@@ -47,6 +49,7 @@ class Memory:
     healthy_parts: list[list[float]] = field(default_factory=list)
     surprises: list[list[float]] = field(default_factory=list)
     peak: float | None = None
+    fell_from: float | None = None
     dead: list[str] = field(default_factory=list)
     lived: list[str] = field(default_factory=list)
     weak: dict[str, int] = field(default_factory=dict)
@@ -99,6 +102,13 @@ class Memory:
     def moment(self, probe: int, now: int) -> int:
         """images_seen of a probe, where the latest one is number ``now``."""
         return self.moments[max(probe - now - 1, -len(self.moments))]
+
+    def alarm(self, onset: int, now: int, window: int) -> None:
+        """Keep the level of the ``window`` probes before an onset; the latest is number ``now``."""
+        if self.peak is None:
+            return
+        before = self.scores[: max(len(self.scores) - (now - onset) - 1, 0)][-window:]
+        self.fell_from = min(self.peak, median(before)) if before else self.peak
 
     def noise(self, window: int, least: float) -> tuple[float, float]:
         """Median and standard deviation of the latest healthy scores.

@@ -207,6 +207,20 @@ def test_recovery_needs_three_calm_probes_and_five_more_to_be_healthy():
     assert seen == ["collapsed"] * 6 + ["recovered"] * 5 + ["healthy"] * 2
 
 
+def test_a_run_that_settled_below_its_peak_is_back_where_it_fell_from():
+    settled = [*RISING, 0.66, 0.63, 0.61, 0.6, 0.58, 0.57, 0.56, 0.55, *[0.53] * 6]
+    verdicts = feed([*settled, 0.02, *[0.53] * 9])
+    assert verdicts[len(settled) - 1].state == "healthy"
+    assert states(verdicts)[len(settled) :] == [
+        *["collapsed"] * 3,
+        *["recovered"] * 5,
+        *["healthy"] * 2,
+    ]
+    # Half of the way back is not back.
+    half = feed([*settled, 0.02, *[0.4] * 9])
+    assert states(half)[len(settled) :] == ["collapsed"] * 10
+
+
 def test_onset_stays_where_it_was_dated_however_long_the_collapse_lasts():
     verdicts = feed([*RISING, 0.08, *[0.1] * 100])
     assert {v.onset for v in verdicts[FROM:]} == {100 * (FROM + 1)}
