@@ -346,7 +346,7 @@ class CollapseDetector:
                 onset = self._date(severity)
                 moment = memory.moment(onset, self._now)
                 if alarm:
-                    memory.alarm(onset, self._now, self.settings.baseline)
+                    memory.alarm(onset, self._now, self.settings.onset_baseline)
         if state in ("healthy", "recovered") and parts is not None:
             self._watched.fallen = []
             memory.settle(parts)
