@@ -13,7 +13,7 @@ REWRITING = (
             "lambda y: self.reading(self.generator, y, target, source)",
             "lambda y: self.reading(self.generator, y, source, target)",
         ),
-        ("likeliest[source], source, target)", "batch[f'fake_{source}'], source, target)"),
+        ('batch[f"fake_{source}"]', 'batch[f"tokens_{source}"]'),
         ("= -self.entropy_weight * entropy", "= self.entropy_weight * entropy"),
         ("discriminator_loss(real, torch.cat(false))", "discriminator_loss(real, false[0])"),
         ("weight = first + (last - first) * fallen", "weight = last + (first - last) * fallen"),

@@ -30,8 +30,8 @@ from gan_modules.objectives import NonSaturating
 class TextCycleGAN(RewritingGame):
     """Rewards there and back, and two supervised terms.
 
-    For x of a, y of b, y' drawn and y* likeliest of G_ab(x), and x* likeliest of G_ba(y):
-    ``L_ab = -mean A log G_ab(y'|x) + w_bt CE G_ab(y|x*) + w_dae CE G_ab(y|noise(y)) - ent H`` with
+    For x of a, y of b, y' drawn and y* likeliest of G_ab(x), and x' drawn of G_ba(y):
+    ``L_ab = -mean A log G_ab(y'|x) + w_bt CE G_ab(y|x') + w_dae CE G_ab(y|noise(y)) - ent H`` with
     ``A = w_adv (r(y') - r(y*)) + w_cyc (sim(x, y') - sim(x, y*))`` and ``r = 2 sigmoid(D_b) - 1``,
     in units of the spread of A, and the same with the domains swapped. D_b tells y from y', and
     from x too: otherwise copies would pass.
@@ -118,19 +118,19 @@ class TextCycleGAN(RewritingGame):
 
     def generator_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The rewards of what was drawn, and the two supervised terms."""
-        losses, likeliest = {}, {}
+        losses = {}
         for source, target in self.directions:
             tokens, drawn = batch[f"tokens_{source}"], batch[f"fake_{target}"]
             speaker = self.reading(self.generator, tokens, source, target)
-            likeliest[target] = greedy(speaker, len(tokens))
-            own, best = (self.earned(tokens, y, source, target) for y in (drawn, likeliest[target]))
+            likeliest = greedy(speaker, len(tokens))
+            own, best = (self.earned(tokens, y, source, target) for y in (drawn, likeliest))
             told, advantages = likelihoods(speaker, drawn), self_critical(own, best)[:, None]
             losses[f"policy_{target}"] = policy_loss(advantages, told.log_probability, told.mask)
             entropy = masked_mean(told.entropy, told.mask)
             losses[f"entropy_{target}"] = -self.entropy_weight * entropy
-        for source, target in self.directions:
-            back = self.restored(batch[f"tokens_{target}"], likeliest[source], source, target)
-            losses[f"back_{target}"] = self.back_weight * back
+            # Drawn ones hold words of the other domain long before the likeliest ones do.
+            pair = (batch[f"tokens_{target}"], batch[f"fake_{source}"])
+            losses[f"back_{target}"] = self.back_weight * self.restored(*pair, source, target)
         first, last = self.restoring_weights
         fallen = min(1.0, self.steps.get("generator", 0) / self.decay_steps)
         weight = first + (last - first) * fallen
