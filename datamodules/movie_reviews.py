@@ -21,7 +21,7 @@ from datamodules.text_domains import UnpairedTexts
 from datamodules.texts import Texts
 
 COMMAND = "pip download --no-binary :all: --no-deps vaderSentiment==3.3.2"
-_SDIST = "vader[sS]entiment-*.tar.gz"
+DISTRIBUTION = "vader[sS]entiment-*.tar.gz"
 _INNER = "hutto_ICWSM_2014.tar.gz"
 _FILES = {
     "movie": "movieReviewSnippets_GroundTruth.txt",
@@ -105,7 +105,7 @@ class MovieReviews(UnpairedTexts):
             if root.is_dir():
                 if found := sorted(root.rglob(name)):
                     return found[0].read_text(encoding="utf-8")
-                packed = sorted(root.rglob(_INNER)) + sorted(root.rglob(_SDIST))
+                packed = sorted(root.rglob(_INNER)) + sorted(root.rglob(DISTRIBUTION))
                 root = packed[0] if packed else root
             if not root.is_file():
                 raise FileNotFoundError(

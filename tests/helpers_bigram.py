@@ -23,16 +23,16 @@ class Bigram(nn.Module):
     def forward(self, uniforms: Tensor) -> Tensor:
         return drawn(self, uniforms)
 
-    def initial(self, n: int) -> int:
-        return 0
+    def initial(self, n: int) -> tuple[Tensor]:
+        return (torch.zeros(n),)
 
     def embed(self, symbols: Tensor) -> Tensor:
         if symbols.is_floating_point():
             return symbols
         return nn.functional.one_hot(symbols, self.vocabulary_size).to(self.table.dtype)
 
-    def step(self, embedded: Tensor, state: int) -> tuple[Tensor, int]:
-        return embedded @ self.table, state + 1
+    def step(self, embedded: Tensor, state: tuple[Tensor]) -> tuple[Tensor, tuple[Tensor]]:
+        return embedded @ self.table, (state[0] + 1,)
 
     def logits(self, tokens: Tensor) -> Tensor:
         start = torch.full_like(tokens[:, :1], first_token(self.special_tokens))

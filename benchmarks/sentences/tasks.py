@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from benchmarks.sentences.jobs import (
+    BIBLE,
     GRAMMAR,
     NUMBERS,
     ORACLE,
+    REVIEWS,
+    REVIEWS_ROOT,
     SENTIMENT,
     SPEECH,
     SUMMARIES,
@@ -21,6 +24,7 @@ from benchmarks.sentences.scores import last_scores, plain
 from benchmarks.sentences.temperatures import at_temperatures, curves
 from benchmarks.trained.task import Measures, Task
 from callbacks.metrics.reading import read_all
+from datamodules.movie_reviews import COMMAND, DISTRIBUTION
 from experiments.opening import OpenedRun
 
 if TYPE_CHECKING:
@@ -33,6 +37,9 @@ _STYLE = ("style_accuracy", "content_bleu4", "reference_bleu4", "reference_exact
 _SPEECH = ("per", "per_insertions", "per_deletions", "per_substitutions", "nll_less_log_usage")
 _SUMMARY = ("rouge1", "rouge2", "rougeL")
 _NUMBERS = ("reference_exact", "reference_bleu4", "round_trip_bleu4")
+
+
+_changed = last_scores(*_STYLE, *(f"copy_{name}" for name in _STYLE))
 
 
 def said(runs: Mapping[str, OpenedRun]) -> str:
@@ -84,6 +91,11 @@ def _nothing(data: Any) -> dict[str, Measures]:
     return {}
 
 
+def _no_reviews() -> str:
+    found = any(REVIEWS_ROOT.rglob(DISTRIBUTION))
+    return "" if found else f"no reviews in {REVIEWS_ROOT}; {COMMAND} --dest {REVIEWS_ROOT}"
+
+
 TASKS: tuple[Task, ...] = (
     Task(
         "oracle",
@@ -114,9 +126,26 @@ TASKS: tuple[Task, ...] = (
         "sentiment",
         "Does the opinion change, and nothing else?",
         SENTIMENT,
-        last_scores(*_STYLE, *(f"copy_{name}" for name in _STYLE)),
+        _changed,
         _nothing,
         samples=rewritten,
+    ),
+    Task(
+        "bible",
+        "Does old English become modern English, without a verse in both?",
+        BIBLE,
+        _changed,
+        _nothing,
+        samples=rewritten,
+    ),
+    Task(
+        "reviews",
+        "Do real reviews change their opinion?",
+        REVIEWS,
+        _changed,
+        _nothing,
+        samples=rewritten,
+        missing=_no_reviews,
     ),
     Task(
         "numbers",

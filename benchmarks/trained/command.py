@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -62,7 +63,12 @@ def run(benchmark: str, description: str | None, every_task: Sequence[Task]) -> 
     options = parser.parse_args()
     out = options.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
-    tasks = [task for task in every_task if task.name in options.task]
+    tasks = []
+    for task in every_task:
+        if task.name in options.task and (missing := task.missing()):
+            print(f"{task.name}: left out: {missing}", file=sys.stderr)
+        elif task.name in options.task:
+            tasks.append(task)
     results: dict[str, object] = {}
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         waiting = {

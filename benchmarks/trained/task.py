@@ -42,6 +42,7 @@ class Task:
         picture: of the runs of the first seed, by the name of the job; None: there is none.
         more_pictures: others of them, by the name of the file; None: there are none.
         samples: Markdown of what they say, unpicked, below the table; None: they say nothing.
+        missing: what it needs that is not here, and how to get it, in one line; empty: nothing.
     """
 
     name: str
@@ -52,3 +53,4 @@ class Task:
     picture: Callable[[Mapping[str, OpenedRun]], Figure] | None = None
     more_pictures: Callable[[Mapping[str, OpenedRun]], Mapping[str, Figure]] | None = None
     samples: Callable[[Mapping[str, OpenedRun]], str] | None = None
+    missing: Callable[[], str] = str

@@ -56,23 +56,35 @@ def importance_weights(scores: Tensor, everyone: Tensor) -> Tensor:
 class Baseline(nn.Module):
     """What is subtracted from returns; this one is 0.
 
-    Called once in each step of the policy, on all ranks together.
+    Called once in each step of the policy, on all ranks together. One that learns by gradients has
+    parameters, which the generator's steps move, by a loss of their own: ``language/values.py``.
     """
 
-    def forward(self, returns: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, returns: Tensor, mask: Tensor, tokens: Tensor | None = None) -> Tensor:
         """The baseline, which broadcasts against returns.
 
         Args:
             returns: ``(N, T)``, detached, 0 where the mask is False.
             mask: bool ``(N, T)``.
+            tokens: int64 ``(N, T)``, the sentences, for a baseline that looks at them.
         """
         return torch.zeros_like(returns[:1, :1])
+
+    def losses(self, values: Tensor, returns: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """Weighted terms by which it learns; none, if it does not learn by gradients.
+
+        Args:
+            values: what the call has just given.
+            returns: as in the call.
+            mask: as in the call.
+        """
+        return {}
 
 
 class BatchMean(Baseline):
     """The mean return of the joined batch."""
 
-    def forward(self, returns: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, returns: Tensor, mask: Tensor, tokens: Tensor | None = None) -> Tensor:
         """A scalar, ``(1, 1)``."""
         return mean_over_ranks(masked_mean(returns, mask)).view(1, 1)
 
@@ -99,7 +111,7 @@ class MovingAverage(Baseline):
         self.decay = decay
         self.register_buffer("value", torch.zeros(1, length or 1))
 
-    def forward(self, returns: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, returns: Tensor, mask: Tensor, tokens: Tensor | None = None) -> Tensor:
         """``(1, 1)`` or ``(1, T)``; a place that no sentence reaches keeps its value."""
         if self.value.shape[1] == 1:
             mean = mean_over_ranks(masked_mean(returns, mask)).view(1, 1)

@@ -1,9 +1,10 @@
-"""How a generator of sentences is led, token by token: drawn, judged, completed, relaxed.
+"""How a generator of sentences is led, token by token: drawn, judged, relaxed.
 
 A speaker is a network with
 
 - ``vocabulary_size``, ``length`` and ``special_tokens``;
-- ``initial(n) -> state``, and ``step(embedded, state) -> (logits (N, V), state)``;
+- ``initial(n) -> state``, and ``step(embedded, state) -> (logits (N, V), state)``, where a state is
+  a tuple of tensors ``(N, ...)``, a row for each sentence, in nothing but which rows differ;
 - ``embed(symbols)``: token ids ``(N,)``, or weights of the tokens ``(N, V)``, to vectors;
 - ``logits(tokens (N, T)) -> (N, T, V)``: of each next token, where the ones before are given.
 
@@ -17,10 +18,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from datamodules.batches import PAD
 from gan_modules.language.relaxations import Relaxation
 from gan_modules.language.sentences import ends, first_token, sentence_mask
+
+#: Widths of the blocks that a long row of weights is summed in.
+_BLOCKS = range(40, 129)
 
 
 def choose(logits: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
@@ -28,18 +33,43 @@ def choose(logits: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor
 
     Args:
         logits: ``(N, V)``.
-        uniforms: ``(N,)`` in [0, 1).
+        uniforms: ``(N,)`` in [0, 1), or ``(N, R)`` for R draws of each row.
         temperature: the logits are divided by it.
 
     Returns:
-        int64 ``(N,)``; a token of probability zero is never among them.
+        int64, as many as uniforms; a token of probability zero is never among them.
     """
     whole = torch.promote_types(logits.dtype, torch.float32)
-    cdf = torch.softmax(logits.to(whole) / temperature, 1).cumsum(1)
-    total = cdf[:, -1]
+    scaled = logits.to(whole) if temperature == 1.0 else logits.to(whole) / temperature
+    weights = torch.softmax(scaled, 1)
+    chances = (uniforms[:, None] if uniforms.dim() == 1 else uniforms).to(whole).contiguous()
+    if weights.shape[1] <= _BLOCKS.stop:
+        cdf = weights.cumsum(1)
+        return _found(cdf, chances * cdf[:, -1:]).view(uniforms.shape)
+    # A running sum waits for itself at every word: of blocks, and then within one, it is short.
+    width = _width(weights.shape[1])
+    padded = nn.functional.pad(weights, (0, -weights.shape[1] % width))
+    blocks = padded.unflatten(1, (-1, width))
+    reached = blocks.sum(2).cumsum(1)
+    places = chances * reached[:, -1:]
+    block = _found(reached, places)
+    left = places - nn.functional.pad(reached, (1, 0)).gather(1, block)
+    row = torch.arange(len(block), device=block.device)[:, None] * blocks.shape[1] + block
+    within = blocks.flatten(0, 1).index_select(0, row.flatten()).cumsum(1)
+    return (block * width + _found(within, left.view(-1, 1)).view_as(block)).view(uniforms.shape)
+
+
+def _found(cdf: Tensor, places: Tensor) -> Tensor:
+    """The first of ``(N, V)`` running sums above each of ``(N, R)`` places."""
+    total = cdf[:, -1:]
     # Rounding must not lead to the total itself, behind the last token.
-    place = (uniforms.to(whole) * total).minimum(torch.nextafter(total, torch.zeros_like(total)))
-    return torch.searchsorted(cdf, place[:, None], right=True)[:, 0]
+    below = places.minimum(torch.nextafter(total, torch.zeros_like(total)))
+    return torch.searchsorted(cdf, below, right=True)
+
+
+def _width(count: int) -> int:
+    """Of blocks: one that needs no filling, where there is such a number."""
+    return next((width for width in _BLOCKS if count % width == 0), 64)
 
 
 @torch.no_grad()
@@ -47,8 +77,6 @@ def drawn(
     speaker: Any,
     uniforms: Tensor,
     temperature: float = 1.0,
-    given: Tensor | None = None,
-    keep: Tensor | None = None,
 ) -> Tensor:
     """Sentences of uniform numbers; behind an end there is ``PAD``.
 
@@ -56,8 +84,6 @@ def drawn(
         speaker: see the top of this file.
         uniforms: ``(N, T)`` in [0, 1).
         temperature: below 1 is more certain.
-        given: int64 ``(N, T)`` beginnings that are not drawn.
-        keep: int64 ``(N,)`` how many tokens of each row are given.
 
     Returns:
         int64 ``(N, T)``.
@@ -68,8 +94,6 @@ def drawn(
         n,
         length,
         lambda logits, place: choose(logits, uniforms[:, place], temperature),
-        given,
-        keep,
     )
 
 
@@ -84,8 +108,6 @@ def _led(
     n: int,
     length: int,
     pick: Callable[[Tensor, int], Tensor],
-    given: Tensor | None = None,
-    keep: Tensor | None = None,
 ) -> Tensor:
     special = bool(speaker.special_tokens)
     said, state = [], speaker.initial(n)
@@ -94,10 +116,7 @@ def _led(
     over = torch.zeros(n, dtype=torch.bool, device=device)
     for place in range(length):
         logits, state = speaker.step(speaker.embed(token), state)
-        token = pick(logits, place)
-        if given is not None and keep is not None:
-            token = given[:, place].where(place < keep, token)
-        token = token.masked_fill(over, 0)
+        token = pick(logits, place).masked_fill(over, PAD)
         over = over | ends(token, special)
         said.append(token)
     return torch.stack(said, 1)
@@ -129,30 +148,6 @@ def likelihoods(speaker: Any, tokens: Tensor) -> Likelihoods:
     told = log_softmax.gather(2, tokens[..., None])[..., 0]
     entropy = -(log_softmax.exp() * log_softmax).sum(2)
     return Likelihoods(told * mask, entropy * mask, mask)
-
-
-def completed(speaker: Any, tokens: Tensor, uniforms: Tensor) -> Tensor:
-    """Each beginning of each sentence, drawn to its end several times, all in one batch.
-
-    Args:
-        speaker: see the top of this file.
-        tokens: int64 ``(N, T)``.
-        uniforms: ``(N, R, T - 1, T)`` in [0, 1).
-
-    Returns:
-        int64 ``(R, T - 1, N, T)``: at ``[r, t]``, the first ``t + 1`` tokens are the given ones.
-    """
-    n, rollouts, beginnings, length = uniforms.shape
-    shape = (rollouts, beginnings, n)
-    keep = torch.arange(1, length, device=tokens.device)[None, :, None].expand(shape)
-    given = tokens.expand(*shape, length)
-    rows = drawn(
-        speaker,
-        uniforms.permute(1, 2, 0, 3).reshape(-1, length),
-        given=given.reshape(-1, length),
-        keep=keep.reshape(-1),
-    )
-    return rows.view(*shape, length)
 
 
 def relaxed(speaker: Any, uniforms: Tensor, relaxation: Relaxation, sharpness: float) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.batches import EOS, PAD, UNK
+from gan_modules.language.pretrained import fill_pretrained
 from gan_modules.language.sentences import spelled
 
 
@@ -114,6 +115,7 @@ class Worded:
     vocabulary: tuple[str, ...] = ()
     special_tokens: bool
     trainer: Any
+    _resumed: bool
 
     def words(self, tokens: Tensor) -> list[str]:
         """Sentences in words."""
@@ -129,6 +131,12 @@ class Worded:
         data = getattr(self.trainer, "datamodule", None)
         check_special_tokens(self, data, self.special_tokens)
         self.vocabulary = vocabulary_of(data, self.vocabulary)
+
+    def on_train_start(self) -> None:
+        """Also: tables of words that wait for pretrained vectors read them, but never again."""
+        super().on_train_start()  # type: ignore[misc]
+        if not self._resumed:
+            fill_pretrained(self, self.vocabulary)  # type: ignore[arg-type]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the vocabulary: sentences can be read without the data."""

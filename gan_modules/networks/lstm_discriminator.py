@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from gan_modules.language.pretrained import PretrainedVectors, token_embedding
 from gan_modules.networks.checks import require_positive
-from gan_modules.networks.token_embedding import TokenEmbedding
 
 
 class LSTMDiscriminator(nn.Module):
@@ -17,18 +17,25 @@ class LSTMDiscriminator(nn.Module):
         vocabulary_size: V, special tokens included.
         embedding: width of the token vectors.
         width: of the state.
+        pretrained: token vectors to begin with; None: random ones.
 
     Raises:
         ValueError: if a count is not positive.
     """
 
-    def __init__(self, vocabulary_size: int, embedding: int = 32, width: int = 64) -> None:
+    def __init__(
+        self,
+        vocabulary_size: int,
+        embedding: int = 32,
+        width: int = 64,
+        pretrained: PretrainedVectors | None = None,
+    ) -> None:
         super().__init__()
         require_positive(
             "LSTMDiscriminator", vocabulary_size=vocabulary_size, embedding=embedding, width=width
         )
         self.vocabulary_size = vocabulary_size
-        self.embedding = TokenEmbedding(vocabulary_size, embedding)
+        self.embedding = token_embedding(vocabulary_size, embedding, pretrained)
         self.lstm = nn.LSTM(embedding, width, batch_first=True)
         self.head = nn.Linear(width, 1)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from gan_modules.language.pretrained import PretrainedVectors, token_embedding
 from gan_modules.language.sentences import first_token
 from gan_modules.language.speaking import drawn
 from gan_modules.networks.checks import require_positive
-from gan_modules.networks.token_embedding import TokenEmbedding
 
 State = tuple[Tensor, Tensor]
 
@@ -22,6 +22,7 @@ class LSTMSpeaker(nn.Module):
         embedding: width of the token vectors.
         width: of the state.
         special_tokens: whether sentences end with ``EOS``; False: T raw numbers below V.
+        pretrained: token vectors to begin with; None: random ones.
 
     Attributes:
         latent_dim: T: a sentence is drawn from so many uniform numbers.
@@ -37,6 +38,7 @@ class LSTMSpeaker(nn.Module):
         embedding: int = 32,
         width: int = 32,
         special_tokens: bool = True,
+        pretrained: PretrainedVectors | None = None,
     ) -> None:
         super().__init__()
         require_positive(
@@ -48,7 +50,7 @@ class LSTMSpeaker(nn.Module):
         )
         self.vocabulary_size, self.length, self.latent_dim = vocabulary_size, length, length
         self.special_tokens = special_tokens
-        self.embedding = TokenEmbedding(vocabulary_size, embedding)
+        self.embedding = token_embedding(vocabulary_size, embedding, pretrained)
         self.lstm = nn.LSTM(embedding, width, batch_first=True)
         self.head = nn.Linear(width, vocabulary_size)
 
@@ -58,7 +60,7 @@ class LSTMSpeaker(nn.Module):
 
     def initial(self, n: int) -> State:
         """The state before the first token."""
-        zeros = self.head.weight.new_zeros(1, n, self.lstm.hidden_size)
+        zeros = self.head.weight.new_zeros(n, self.lstm.hidden_size)
         return zeros, zeros
 
     def embed(self, symbols: Tensor) -> Tensor:
@@ -68,13 +70,14 @@ class LSTMSpeaker(nn.Module):
 
     def step(self, embedded: Tensor, state: State) -> tuple[Tensor, State]:
         """Logits ``(N, V)`` of the next token, and the state then."""
-        hidden, state = self.lstm(embedded[:, None], state)
-        return self.head(hidden[:, 0]), state
+        _, (hidden, cell) = self.lstm(embedded[:, None], (state[0][None], state[1][None]))
+        return self.head(hidden[0]), (hidden[0], cell[0])
 
     def logits(self, tokens: Tensor) -> Tensor:
         """Logits ``(N, T, V)`` of each token of ``(N, T)``, the ones before it given."""
         start = torch.full_like(tokens[:, :1], first_token(self.special_tokens))
         heard = torch.cat([start, tokens[:, :-1]], 1)
-        hidden, _ = self.lstm(self.embedding(heard), self.initial(len(tokens)))
+        # Without a state it starts from zeros, as :meth:`initial` gives them.
+        hidden, _ = self.lstm(self.embedding(heard))
         scores: Tensor = self.head(hidden)
         return scores

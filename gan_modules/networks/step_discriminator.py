@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from gan_modules.language.pretrained import PretrainedVectors, token_embedding
 from gan_modules.networks.checks import require_positive
-from gan_modules.networks.token_embedding import TokenEmbedding
 
 
 class StepDiscriminator(nn.Module):
@@ -22,6 +22,7 @@ class StepDiscriminator(nn.Module):
         width: of the state.
         positions: how many cosines; 0: none.
         dropout: of the table of token vectors; each rank draws its own.
+        pretrained: token vectors to begin with, frozen in ScratchGAN; None: random ones.
 
     Raises:
         ValueError: if a count is not positive, or the dropout is not in [0, 1).
@@ -34,6 +35,7 @@ class StepDiscriminator(nn.Module):
         width: int = 128,
         positions: int = 8,
         dropout: float = 0.1,
+        pretrained: PretrainedVectors | None = None,
     ) -> None:
         super().__init__()
         require_positive(
@@ -48,7 +50,7 @@ class StepDiscriminator(nn.Module):
                 f"StepDiscriminator: dropout must lie in [0, 1), got {dropout}; 0 is off"
             )
         self.vocabulary_size, self.width, self.positions = vocabulary_size, width, positions
-        self.embedding = TokenEmbedding(vocabulary_size, embedding)
+        self.embedding = token_embedding(vocabulary_size, embedding, pretrained)
         self.dropout = nn.Dropout(dropout)
         self.heard = nn.Linear(embedding + positions, 4 * width)
         self.kept = nn.Linear(width, 4 * width, bias=False)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from gan_modules.language.pretrained import PretrainedVectors, token_embedding
 from gan_modules.networks.checks import require_positive
-from gan_modules.networks.token_embedding import TokenEmbedding
 
 
 class TextCNN(nn.Module):
@@ -28,6 +28,7 @@ class TextCNN(nn.Module):
         sizes: widths of the filters, in tokens; SeqGAN's are 1 to 10, 15 and 20.
         dropout: before the last layer; each rank draws its own.
         highway: a highway layer after the filters, as SeqGAN has; False: none.
+        pretrained: token vectors to begin with; None: random ones.
 
     Raises:
         ValueError: if a count is not positive, no filter fits, or the dropout is not in [0, 1).
@@ -42,6 +43,7 @@ class TextCNN(nn.Module):
         sizes: Sequence[int] = (1, 2, 3, 4, 5),
         dropout: float = 0.0,
         highway: bool = True,
+        pretrained: PretrainedVectors | None = None,
     ) -> None:
         super().__init__()
         require_positive(
@@ -60,7 +62,7 @@ class TextCNN(nn.Module):
         if not 0.0 <= dropout < 1.0:
             raise ValueError(f"TextCNN: dropout must lie in [0, 1), got {dropout}; 0 is off")
         self.vocabulary_size, self.length = vocabulary_size, length
-        self.embedding = TokenEmbedding(vocabulary_size, embedding)
+        self.embedding = token_embedding(vocabulary_size, embedding, pretrained)
         self.filters = nn.ModuleList(nn.Conv1d(embedding, channels, size) for size in fitting)
         self.features = width = channels * len(fitting)
         self.gate = nn.Linear(width, width) if highway else None

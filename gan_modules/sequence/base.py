@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from gan_modules.base import AdversarialModule
 from gan_modules.engine import checks
 from gan_modules.engine.ema import update_average
+from gan_modules.engine.player import Player
 from gan_modules.engine.sampling import evaluating
 from gan_modules.engine.schedule import Stage, Turn
 from gan_modules.language.policy_gradient import Baseline, policy_loss
@@ -44,7 +45,8 @@ class SequenceModule(Worded, AdversarialModule):
         objective: see :class:`AdversarialModule`.
         relaxation: what the discriminator is shown of generated sentences in place of ids; real
             ones are one-hot then. None: a paper that follows rewards.
-        baseline: subtracted from what the generator earns; None: nothing.
+        baseline: subtracted from what the generator earns; None: nothing. ``ValueBaseline`` of
+            ``language/values.py`` learns what each beginning earns.
         entropy_weight: of a bonus for uncertainty, in nats a token, where rewards are followed.
         likelihood_samples: real sentences of the first stage; 0: no such stage.
         likelihood_lr: rate of G in it; None: ``generator_lr``.
@@ -119,8 +121,21 @@ class SequenceModule(Worded, AdversarialModule):
         self.discriminator_samples = discriminator_samples
         self.vocabulary_size = int(generator.vocabulary_size)  # type: ignore[arg-type]
         self.special_tokens = bool(generator.special_tokens)
+        known = getattr(self.baseline, "vocabulary_size", self.vocabulary_size)
+        if known != self.vocabulary_size:
+            raise ValueError(
+                f"{name}: baseline must know the {self.vocabulary_size} tokens of the generator, "
+                f"got vocabulary_size {known}; set it so"
+            )
 
     # -- who plays, when, for what: what a paper overrides -----------------------------------------
+
+    def players(self) -> tuple[Player, ...]:
+        """Also: a baseline that learns does so in the generator's steps, with its rate."""
+        of_d, of_g = super().players()
+        if any(True for _ in self.baseline.parameters()):
+            of_g = self.player("generator", self.generator, self.baseline)
+        return of_d, of_g
 
     def schedule(self) -> tuple[Stage, ...]:
         """Likelihood, discriminator, and the game with the rates of both."""
@@ -175,12 +190,14 @@ class SequenceModule(Worded, AdversarialModule):
         """
         told = likelihoods(self.generator, tokens)
         returns = (returns * told.mask).detach()
-        advantages = returns - self.baseline(returns, told.mask)
+        values = self.baseline(returns, told.mask, tokens)
+        advantages = returns - values
         self.note("generator/return", masked_mean(returns, told.mask))
         self.note("generator/entropy", masked_mean(told.entropy, told.mask).detach())
         terms = {"policy": policy_loss(advantages, told.log_probability, told.mask)}
         if self.entropy_weight:
             terms["entropy"] = -self.entropy_weight * masked_mean(told.entropy, told.mask)
+        terms |= self.baseline.losses(values, returns, told.mask)
         return {**terms, **self.weight_penalties("generator", self.generator)}
 
     def player_stepped(self, name: str) -> None:

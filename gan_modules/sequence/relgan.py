@@ -19,8 +19,8 @@ from gan_modules.sequence.base import SequenceModule
 class RelGAN(SequenceModule):
     """The game of OpenReview:rJedV3R5tm, with the numbers of its released code.
 
-    Its generator has a relational memory and hears the likeliest token; here any speaker will do,
-    and it hears what D is shown.
+    Its generator has a relational memory, here ``RelationalSpeaker``, and hears the likeliest
+    token; any speaker will do, and it hears what D is shown.
 
     Args:
         generator: a speaker, see ``language/speaking.py``.

@@ -26,7 +26,8 @@ class ScratchGAN(SequenceModule):
     """Sections 3 and 4 of arXiv:1905.09922, with the numbers of its released code.
 
     Means are over the tokens up to the end of each sentence; that code counts what comes behind,
-    where the loss is constant. Its vectors of pretrained words are left out.
+    where the loss is constant. Its pretrained word vectors are ``PretrainedVectors`` of both
+    networks, if any; the trained ones that it puts beside them are left out.
 
     Args:
         generator: a speaker, see ``language/speaking.py``; the authors' has two layers of 512.

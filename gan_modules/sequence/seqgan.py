@@ -17,7 +17,8 @@ from gan_modules.engine.ema import averaged_copy, update_average
 from gan_modules.engine.reduction import joined_over_ranks
 from gan_modules.engine.sampling import evaluating
 from gan_modules.language.policy_gradient import Baseline, MovingAverage
-from gan_modules.language.speaking import completed, drawn
+from gan_modules.language.rollouts import completed
+from gan_modules.language.speaking import drawn
 from gan_modules.objectives import NonSaturating
 from gan_modules.sequence.base import SequenceModule
 

@@ -1,5 +1,6 @@
 """What the benchmark of sentences trains, and how it reads and draws what it measures."""
 
+import json
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,15 +10,19 @@ import pytest
 import torch
 import yaml
 
-from benchmarks.rollouts import one_by_one
+from benchmarks import rollouts
+from benchmarks.sentences import tasks
 from benchmarks.sentences.reals import UniformWords, untrained
 from benchmarks.sentences.scores import chosen, last_scores, plain
 from benchmarks.sentences.tasks import TASKS, oracle_curves, rewritten, said
+from benchmarks.trained import command
 from benchmarks.trained.training import settings
 from datamodules.arithmetic import Arithmetic
+from datamodules.movie_reviews import COMMAND
 from datamodules.oracle_sequences import OracleSequences
 from experiments.__main__ import main
-from gan_modules.language.speaking import completed, drawn
+from gan_modules.language.rollouts import completed
+from gan_modules.language.speaking import choose, drawn
 from gan_modules.networks.lstm_speaker import LSTMSpeaker
 from tests.small_variants import build
 
@@ -35,6 +40,21 @@ def test_likelihood_alone_is_the_same_speaker_without_a_game() -> None:
     alone, game = (settings(JOBS[i])["model"]["init_args"] for i in (0, 1))
     assert alone["generator"] == game["generator"] and alone["generator_lr"] < 1e-9
     assert alone["likelihood_samples"] == game["likelihood_samples"] == 36_000
+
+
+def test_a_task_whose_data_are_not_here_is_left_out_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tasks, "REVIEWS_ROOT", tmp_path)
+    monkeypatch.setattr(
+        "sys.argv", ["sentences", "--task", "reviews", "--out", str(tmp_path / "o")]
+    )
+    command.run("benchmarks.sentences", "", TASKS)
+    out, err = capsys.readouterr()
+    assert err == f"reviews: left out: no reviews in {tmp_path}; {COMMAND} --dest {tmp_path}\n"
+    assert json.loads(out)["results"] == {}
+    (tmp_path / "vadersentiment-3.3.2.tar.gz").touch()
+    assert {task.name: task.missing() for task in TASKS}["reviews"] == ""
 
 
 def test_scores_lose_their_counts_and_means_keep_the_bare_name() -> None:
@@ -90,8 +110,29 @@ def test_curves_are_over_sentences_seen() -> None:
     assert torch.as_tensor(line.get_xydata()).tolist() == [[1.0, 1.0], [2.0, 0.5]]
 
 
-def test_the_loop_completes_what_the_batch_completes() -> None:
-    speaker = LSTMSpeaker(7, 5, 3, 3, special_tokens=False)
-    uniforms = torch.rand(4, 2, 4, 5)
+@pytest.mark.parametrize("heard", [rollouts.published, rollouts.judging, rollouts.reading])
+def test_every_loop_completes_what_the_batch_completes(heard: Any) -> None:
+    speaker = LSTMSpeaker(7, 5, 3, 3, special_tokens=False).double()
+    uniforms = torch.rand(4, 2, 4, 5, dtype=torch.float64)
     tokens = drawn(speaker, uniforms[:, 0, 0])
-    assert one_by_one(speaker, tokens, uniforms).equal(completed(speaker, tokens, uniforms))
+    loop = rollouts.one_by_one(speaker, tokens, uniforms, heard, choose)
+    assert loop.equal(completed(speaker, tokens, uniforms))
+
+
+def test_operations_of_roll_outs_are_counted_pass_by_pass() -> None:
+    speaker = LSTMSpeaker(7, 5, 3, 2, special_tokens=False)
+    heard, judged = [], []
+    speaker.lstm.register_forward_hook(lambda _, inputs, out: heard.append(out[0].shape[0]))
+    speaker.head.register_forward_hook(lambda _, inputs, out: judged.append(len(out)))
+    uniforms = torch.rand(4, 3, 4, 5)
+    tokens = drawn(speaker, uniforms[:, 0, 0])
+    found = []
+    for run in (
+        lambda: rollouts.one_by_one(speaker, tokens, uniforms, rollouts.published, choose),
+        lambda: completed(speaker, tokens, uniforms),
+    ):
+        heard.clear()
+        judged.clear()
+        run()
+        found.append(2 * (sum(heard) * 4 * 2 * (2 + 3) + sum(judged) * 2 * 7))
+    assert tuple(found) == rollouts.operations(speaker, 3, 4)

@@ -9,8 +9,9 @@ from torch import Tensor
 from datamodules.batches import BOS, EOS, PAD
 from gan_modules.engine.noise import Noise
 from gan_modules.language.relaxations import Softmax, StraightThrough
+from gan_modules.language.rollouts import completed
 from gan_modules.language.sentences import closed, masked_mean, one_hot, sentence_mask, spelled
-from gan_modules.language.speaking import choose, completed, drawn, greedy, likelihoods, relaxed
+from gan_modules.language.speaking import choose, drawn, greedy, likelihoods, relaxed
 from gan_modules.networks.lstm_speaker import LSTMSpeaker
 from gan_modules.networks.text_cnn import TextCNN
 from gan_modules.sequence import seqgan
