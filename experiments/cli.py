@@ -18,6 +18,7 @@ from typing import Any, Literal
 import torch
 import yaml
 from jsonargparse import ArgumentError
+from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning import LightningDataModule, Trainer
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
@@ -42,6 +43,7 @@ from callbacks.tensorboard_logging import GuardedTensorBoardLogger
 from callbacks.wandb_logging import GuardedWandbLogger
 from experiments.errors import CommandError
 from experiments.option_errors import explain
+from experiments.processes import is_rank_zero, settle, started_elsewhere
 from experiments.settings_checks import locate_configs, refuse_settings
 from gan_modules.engine.game import Game
 from gan_modules.engine.precision import PerPlayerMixedPrecision
@@ -118,6 +120,9 @@ class GanCLI(LightningCLI):
                 raise CommandError(explain(str(error), self.parser)) from error
             except ValueError as error:
                 raise built_badly(error) from error
+        if self.trainer.precision == "64-true":
+            # Lightning widens the weights after it has loaded a checkpoint, which cuts them short.
+            self.model.double()
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """What ``fit`` takes beside trainer, model and data."""
@@ -126,6 +131,11 @@ class GanCLI(LightningCLI):
             type=str | None,
             default=None,
             help="folder of this run; by default a new one below runs/",
+        )
+        parser.add_argument(
+            "--auto_resume",
+            action="store_true",
+            help="go on where --run_dir holds an unfinished run of these settings, begin otherwise",
         )
         parser.add_class_arguments(Loggers, "loggers")
         parser.add_lightning_class_args(SampleGrid, "sample_grid")
@@ -146,12 +156,17 @@ class GanCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Settle the run folder, strategy and precision, so that config.yaml shows them."""
         trainer = self.config.trainer
+        settle(trainer)
         world = _requested_processes(trainer)
         if trainer.strategy == "auto" and world != 1:
             trainer.strategy = "gan_ddp"
         if trainer.precision is None and _on_gpu(trainer):
             trainer.precision = "bf16-mixed"
         given = self._run_dir or self.config.run_dir or os.environ.get(RUN_DIR)
+        if not given and self.config.auto_resume:
+            raise CommandError(
+                "run_dir must be given with auto_resume, which looks into it; add --run_dir FOLDER"
+            )
         self.run_dir = Path(given) if given else self._new_run_dir()
         self.config.run_dir = str(self.run_dir)
         trainer.default_root_dir = str(self.run_dir)
@@ -185,6 +200,9 @@ class GanCLI(LightningCLI):
             loggers.append(GuardedTensorBoardLogger(self.run_dir))
         trainer = self.config_init["trainer"]
         plugins: list[Any] = [*_as_list(trainer.get("plugins")), AtomicCheckpointIO()]
+        if SLURMEnvironment.detect() and not TorchElasticEnvironment.detect():
+            # Lightning's own way would save from inside the signal, between two players' turns.
+            plugins.append(SLURMEnvironment(auto_requeue=False))
         if trainer.get("precision") in ("16-mixed", "16", 16):
             plugins.append(PerPlayerMixedPrecision("cuda" if _on_gpu(trainer) else "cpu"))
             kwargs["precision"] = None
@@ -211,6 +229,7 @@ class GanCLI(LightningCLI):
         config = self.config.clone()
         config.pop("config", None)
         config.pop("run_dir", None)
+        config.pop("auto_resume", None)
         return str(self.parser.dump(config, skip_none=False))
 
 
@@ -251,11 +270,6 @@ def trainer_refuses(error: Exception, trainer: Any) -> CommandError:
     )
 
 
-def started_elsewhere() -> bool:
-    """Whether another program starts the processes of this run: torchrun or srun."""
-    return "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ
-
-
 def import_parts() -> None:
     """Import every variant and data module, so that YAML finds them by their short names."""
     for row in gan_modules.CATALOGUE:
@@ -274,7 +288,7 @@ def quiet_lightning() -> None:
         if not ours.handlers:
             ours.addHandler(logging.StreamHandler())
             ours.propagate = False
-        ours.setLevel(logging.INFO if os.environ.get("LOCAL_RANK", "0") == "0" else logging.ERROR)
+        ours.setLevel(logging.INFO if is_rank_zero() else logging.ERROR)
     for message in (
         # The averaged generator is in eval mode on purpose.
         r"Found \d+ module\(s\) in eval mode",

@@ -23,6 +23,7 @@ from experiments import errors
 from experiments.cli import RUN_DIR, GanCLI, quiet_lightning
 from experiments.first_look import look, taken_back
 from experiments.lost_processes import lost_process
+from experiments.processes import forget, is_rank_zero
 
 #: Beginnings of the scores that are told at the end; all of them are in the report.
 _TOLD = (
@@ -40,9 +41,16 @@ def main(argv: Sequence[str]) -> int:
     """Train; returns 0, or 143 when a signal stopped the run after it was saved."""
     quiet_lightning()
     try:
-        return train(GanCLI(argv))
+        cli = GanCLI(argv)
+        if not cli.config.auto_resume:
+            return train(cli)
+        # It stands on the parts of `resume`, which stand on this.
+        from experiments.auto_resume import begin_or_go_on
+
+        return begin_or_go_on(cli)
     finally:
         os.environ.pop(RUN_DIR, None)
+        forget()
 
 
 def train(
@@ -102,14 +110,6 @@ def _fit(cli: GanCLI, run: RunFolder, checkpoint: Path | None) -> int:
     if cli.trainer.is_global_zero:
         _say_where(run, status, cli.model)
     return errors.PREEMPTED if status == "stopped" else 0
-
-
-def is_rank_zero() -> bool:
-    """Whether this process is the one that writes, as far as its environment says."""
-    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
-        if name in os.environ:
-            return os.environ[name] == "0"
-    return True
 
 
 def _create(cli: GanCLI, parent: Mapping[str, str] | None) -> RunFolder:

@@ -17,12 +17,13 @@ from callbacks.checkpointing import Checkpointing
 from callbacks.index_rebuild import rebuild_index
 from callbacks.run_folder import RunFolder
 from callbacks.run_lock import sole_writer
-from experiments.cli import RUN_DIR, GanCLI, quiet_lightning, started_elsewhere
+from experiments.cli import RUN_DIR, GanCLI, quiet_lightning
 from experiments.errors import CommandError
-from experiments.fit import is_rank_zero, train
+from experiments.fit import train
 from experiments.forks import OpponentsReset, Reseeded, Retuned
 from experiments.lineage import child_of, parent_of
 from experiments.opening import read_settings
+from experiments.processes import is_rank_zero, started_elsewhere
 from experiments.relative import absolute
 from experiments.resume_options import is_fork, new_seed, parse
 from gan_modules.engine.loading import read_game_checkpoint
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 def main(argv: Sequence[str]) -> int:
     """Go on; returns 0, or 143 when a signal stopped the run again."""
     options = parse(argv)
-    run = RunFolder.open(options.run)
+    run = open_everywhere(options.run)
     forked = is_fork(options)
     if options.out and not forked:
         raise CommandError(
@@ -49,6 +50,25 @@ def main(argv: Sequence[str]) -> int:
     writes = is_rank_zero() and (not forked or options.rebuild_index)
     with sole_writer(run.path) if writes else nullcontext():
         return rebuild(run) if options.rebuild_index else proceed(options, run, forked)
+
+
+def open_everywhere(path: str) -> RunFolder:
+    """Open the run folder, which every node reads here.
+
+    Raises:
+        CommandError: another process than the first one does not see it.
+        ValueError: there is no such folder, or it is not a run's.
+    """
+    try:
+        return RunFolder.open(path)
+    except ValueError as error:
+        if is_rank_zero():
+            raise
+        raise CommandError(
+            f"run folder must be seen by all nodes to be resumed, got {path}, which is none on "
+            "this one; share it, or use `fit --config ... --run_dir ... --auto_resume`, which "
+            "reads it on the first node only"
+        ) from error
 
 
 def rebuild(run: RunFolder) -> int:
@@ -163,12 +183,38 @@ def go_on(cli: GanCLI, run: RunFolder, entry: CheckpointEntry | None) -> int:
         and run.read_run()["status"] == ("finished")
     ):
         # Not an error: scripts resume until nothing is left to do.
-        print(
-            f"{run.path} is finished at generator step {entry['generator_step']}; to train longer: "
-            f"ganagerie resume {run.path} --set trainer.max_steps={2 * limit}",
-            file=sys.stderr,
-        )
+        print(finished_line(run, entry, limit), file=sys.stderr)
         return 0
+    return in_place(cli, run, entry)
+
+
+def finished_line(run: RunFolder, entry: CheckpointEntry | None, limit: int) -> str:
+    """That nothing is left to be done, and how to train longer all the same.
+
+    Args:
+        run: its folder.
+        entry: the last checkpoint.
+        limit: of generator steps; -1 where another limit has ended the run.
+    """
+    step = 0 if entry is None else entry["generator_step"]
+    key, value = ("max_steps", str(2 * limit)) if limit > 0 else ("max_epochs", "N")
+    return (
+        f"{run.path} is finished at generator step {step}; to train longer: "
+        f"ganagerie resume {run.path} --set trainer.{key}={value}"
+    )
+
+
+def in_place(cli: GanCLI, run: RunFolder, entry: CheckpointEntry | None) -> int:
+    """Train on in a run folder that rank 0 holds; other ranks need not see it.
+
+    Args:
+        cli: built from the run's own settings.
+        run: its folder.
+        entry: the checkpoint to go on from; None starts anew.
+
+    Returns:
+        The exit code.
+    """
     moment = entry["images_seen"] if entry else -1
     callbacks = cli.trainer.callbacks  # type: ignore[attr-defined]
     keep = next(c.keep for c in callbacks if isinstance(c, Checkpointing))

@@ -8,6 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from callbacks.checkpoint_io import read_on_all_ranks
 from callbacks.checkpointing import Checkpointing
 from callbacks.collapse.changes import (
     RATE_FACTOR,
@@ -19,7 +20,6 @@ from callbacks.collapse.changes import (
 from callbacks.run_branches import leave_branch
 from callbacks.run_folder import RunFolder
 from callbacks.wandb_logging import GuardedWandbLogger
-from gan_modules.engine.loading import read_game_checkpoint
 from gan_modules.engine.statistics import StatisticsBuffer
 
 _FACTOR = 0.5
@@ -81,7 +81,7 @@ class Rollback:
         """
         run = RunFolder.of(trainer)
         trainer.strategy.barrier("CollapseMonitor: rollback")
-        content = read_game_checkpoint(run.path / path)
+        content = read_on_all_ranks(run.path / path)
         _put_back(trainer, module, content)
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, Checkpointing):

@@ -75,7 +75,7 @@ class _Buckets:
     def __init__(self, parameters: list[nn.Parameter], bucket_bytes: int) -> None:
         self.parameters = parameters
         self.armed = False
-        self._buckets = _partition(parameters, bucket_bytes)
+        self._buckets = partition(parameters, bucket_bytes)
         self._bucket_of = {p: i for i, bucket in enumerate(self._buckets) for p in bucket}
         self._hooks = [p.register_post_accumulate_grad_hook(self._arrived) for p in parameters]
 
@@ -125,7 +125,8 @@ class _Buckets:
             hook.remove()
 
 
-def _partition(parameters: Sequence[nn.Parameter], limit: int) -> list[list[nn.Parameter]]:
+def partition(parameters: Sequence[nn.Parameter], limit: int) -> list[list[nn.Parameter]]:
+    """Parameters in flat buckets of at most ``limit`` bytes, in the order backward fills them."""
     buckets: list[list[nn.Parameter]] = []
     size = 0
     for parameter in reversed(parameters):
