@@ -31,6 +31,7 @@ COMMANDS = {
     "memorization": ("experiments.memorization", "whether samples are copies of training images"),
     "probe": ("experiments.probe", "whether a translation hides or ignores its input"),
     "report": ("experiments.report", "one static HTML page for one or several runs"),
+    "study": ("experiments.study.command", "compare variants over many settings and seeds"),
     "timelapse": ("experiments.timelapse", "how the samples changed in training, as a GIF or MP4"),
     "list": ("experiments.listing", "the catalogue of variants"),
     "doctor": ("experiments.doctor", "check the environment, the data and the GPUs"),
