@@ -7,6 +7,7 @@ choice of whole lists at evenly spaced values.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +93,10 @@ def _list_of(design: Design, variant: VariantDesign, path: str) -> list[Any]:
         return list(require(read_yaml(Path(variant.config)), path, "study"))
     except CommandError:
         pass
-    from experiments.cli import GanCLI
+    from experiments.cli import RUN_DIR, GanCLI
 
     cli = GanCLI(["--config", variant.config], run_dir=Path("runs/never-made"))
+    os.environ.pop(RUN_DIR, None)
     return list(require(yaml.safe_load(cli.dump_config()), path, "study"))
 
 

@@ -11,6 +11,8 @@ from experiments.errors import CommandError
 from experiments.study.design import read_design
 from experiments.study.sweep import write_sweeps
 
+# Lightning's own use of the parser warns.
+pytestmark = pytest.mark.filterwarnings("ignore")
 SMOKE = Path("experiments/configs/studies/smoke.yaml")
 
 
