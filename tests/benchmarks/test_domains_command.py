@@ -1,6 +1,5 @@
 """``python -m benchmarks.domains`` as a command: what it hands to its processes."""
 
-import concurrent.futures
 import pickle
 import runpy
 import subprocess
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.trained import measuring
+from benchmarks.trained import command, measuring
 
 
 class OneProcess:
@@ -32,7 +31,7 @@ class OneProcess:
 
 
 def test_another_process_can_take_its_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", OneProcess)
+    monkeypatch.setattr(command, "ProcessPoolExecutor", OneProcess)
     monkeypatch.setattr(sys, "argv", ["domains", "--task", "video", "--out", str(tmp_path)])
     with pytest.raises(SystemExit, match="^one$"):
         runpy.run_module("benchmarks.domains", run_name="__main__", alter_sys=True)
