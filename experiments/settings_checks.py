@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from experiments.errors import CommandError
 from experiments.option_errors import accepts_null, describe, options_of, settings_of
+from experiments.yaml_text import composed
 
 ROOT = Path(__file__).parents[1]
 _SECTIONS = (
@@ -78,25 +79,12 @@ def refuse_config(path: Path) -> None:
         CommandError: it is no text, no YAML, empty, not made of sections, or names a key twice.
     """
     example = "write sections such as trainer:, model: and data:"
-    try:
-        text = path.read_text(encoding="utf-8")
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-    except UnicodeDecodeError as error:
-        raise CommandError(f"config file {path} must be YAML, got no text; {example}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "unknown place"
-        problem = getattr(error, "problem", None) or "unreadable"
-        raise CommandError(
-            f"config file {path} must be YAML, got '{problem}' at {line}; mend that line or the "
-            "one before it"
-        ) from error
+    text, tree = composed(path, f"config file {path}", example)
     if tree is None:
         raise CommandError(f"config file {path} must hold settings, got an empty file; {example}")
     if not isinstance(tree, yaml.MappingNode):
         kind = "a list" if isinstance(tree, yaml.SequenceNode) else "a single value"
         raise CommandError(f"config file {path} must hold sections, got {kind}; {example}")
-    _refuse_twice(tree, path)
     for name, part in ((name.value, part) for name, part in tree.value):
         if name in _SECTIONS and not isinstance(part, yaml.MappingNode):
             given = text[part.start_mark.index : part.end_mark.index].strip() or "null"
@@ -104,24 +92,6 @@ def refuse_config(path: Path) -> None:
                 f"config file {path}: {name} must be a mapping of settings, got {given[:80]}; "
                 "write key: value below it, or leave it out"
             )
-
-
-def _refuse_twice(tree: yaml.Node, path: Path) -> None:
-    """YAML keeps the last of two equal keys and says nothing."""
-    if isinstance(tree, yaml.SequenceNode):
-        for part in tree.value:
-            _refuse_twice(part, path)
-    if not isinstance(tree, yaml.MappingNode):
-        return
-    seen: dict[Any, int] = {}
-    for name, part in tree.value:
-        if name.value in seen:
-            raise CommandError(
-                f"config file {path} names {name.value} twice, at lines {seen[name.value]} and "
-                f"{name.start_mark.line + 1}; keep it once"
-            )
-        seen[name.value] = name.start_mark.line + 1
-        _refuse_twice(part, path)
 
 
 def refuse_settings(config: Namespace, parser: ArgumentParser) -> None:

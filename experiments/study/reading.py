@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from experiments.errors import CommandError
+from experiments.yaml_text import composed, told
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,43 +34,14 @@ def read_yaml(given: Path) -> dict[str, Any]:
     if path is None:
         wrong = "is a folder" if Path(given).is_dir() else "does not exist"
         raise CommandError(f"study file {given} {wrong}; {example}")
-    try:
-        text = path.read_text(encoding="utf-8")
-        _refuse_twice(yaml.compose(text, Loader=yaml.SafeLoader), path)
+    what = f"study file {given}"
+    text, _ = composed(path, what, example)
+    with told(what, example):
         content = yaml.safe_load(text)
-    except UnicodeDecodeError as error:
-        raise CommandError(f"study file {given} must be YAML, got no text; {example}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "unknown place"
-        problem = getattr(error, "problem", None) or "unreadable"
-        raise CommandError(
-            f"study file {given} must be YAML, got '{problem}' at {where}; mend that line or the "
-            "one before it"
-        ) from error
     if not isinstance(content, dict):
         kind = "an empty file" if content is None else f"a {type(content).__name__}"
         raise CommandError(f"study file {given} must hold settings, got {kind}; {example}")
     return content
-
-
-def _refuse_twice(tree: yaml.Node | None, path: Path) -> None:
-    """YAML keeps the last of two equal keys and says nothing."""
-    if isinstance(tree, yaml.SequenceNode):
-        for part in tree.value:
-            _refuse_twice(part, path)
-    if not isinstance(tree, yaml.MappingNode):
-        return
-    seen: dict[Any, int] = {}
-    for name, part in tree.value:
-        if isinstance(name.value, str) and name.value in seen and name.value != "<<":
-            raise CommandError(
-                f"study file {path} names {name.value} twice, at lines {seen[name.value]} and "
-                f"{name.start_mark.line + 1}; keep it once"
-            )
-        if isinstance(name.value, str):
-            seen[name.value] = name.start_mark.line + 1
-        _refuse_twice(part, path)
 
 
 def put(tree: dict[str, Any], path: str, value: Any) -> None:
