@@ -15,6 +15,7 @@ from markupsafe import Markup
 from callbacks.retention import Retention
 from experiments.report_page import formatting
 from experiments.report_page.curves import images_axis
+from experiments.report_page.frame import page_environment
 from experiments.report_page.health import panels
 from experiments.report_page.palette import css_variables, style_of
 from experiments.report_page.pictures import viewers
@@ -167,13 +168,7 @@ def _best(run: Run) -> Best | None:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     for name in ("number", "count", "short", "duration", "size", "moment", "sentence"):
         environment.filters[name] = getattr(formatting, name)
     return environment

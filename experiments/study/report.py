@@ -6,10 +6,10 @@ import base64
 from datetime import datetime, timezone
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
 from callbacks.durable import write_atomically
+from experiments.report_page.frame import page_environment
 from experiments.report_page.palette import css_variables
 from experiments.study.computing import results_of
 from experiments.study.plots import budget_picture
@@ -19,7 +19,7 @@ from experiments.study.tables import all_tables, results_csv
 from experiments.study.wording import protocol_lines, sentences
 
 _HERE = Path(__file__).parent
-_STYLE = _HERE.parent / "report_page" / "page.css"
+_STYLES = (_HERE.parent / "report_page" / "page.css", _HERE / "page.css")
 
 
 def write_report(
@@ -61,26 +61,23 @@ def markdown(results: Results) -> str:
 
 def page(results: Results, picture: bytes) -> str:
     """The report as one HTML file, from which no request ever leaves."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     vector = budget_picture(results, "svg")
-    return environment.get_template("page.html").render(
-        name=results.design.name,
-        state=_state(results),
-        sentences=sentences(results),
-        tables=all_tables(results),
-        lines=protocol_lines(results),
-        picture=base64.b64encode(vector).decode(),
-        written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        # Markup: these files are ours. Everything else is escaped by the environment.
-        style=Markup(_STYLE.read_text("utf-8")),
-        light=Markup(css_variables(dark=False)),
-        dark=Markup(css_variables(dark=True)),
+    return (
+        page_environment(_HERE)
+        .get_template("page.html")
+        .render(
+            name=results.design.name,
+            state=_state(results),
+            sentences=sentences(results),
+            tables=all_tables(results),
+            lines=protocol_lines(results),
+            picture=base64.b64encode(vector).decode(),
+            written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+            # Markup: these files are ours. Everything else is escaped by the environment.
+            style=Markup("".join(file.read_text("utf-8") for file in _STYLES)),
+            light=Markup(css_variables(dark=False)),
+            dark=Markup(css_variables(dark=True)),
+        )
     )
 
 
