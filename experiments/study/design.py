@@ -107,8 +107,12 @@ class Design:
         return json.loads(json.dumps(found))
 
     def fingerprint(self) -> str:
-        """Changes with anything that decides what is run."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:16]
+        """Changes with anything that decides what is run, but for how many final runs there are.
+
+        These come last and decide nothing, so that a study may be given more of them.
+        """
+        decides = {name: one for name, one in self.to_dict().items() if name != "final_seeds"}
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def read_design(path: Path) -> Design:

@@ -22,7 +22,7 @@ from typing import Any
 from experiments.errors import CommandError
 from experiments.study.design import Design
 from experiments.study.identity import known_dead, this_process
-from experiments.study.plan import FINAL, PlannedRun
+from experiments.study.plan import FINAL, PlannedRun, planned_runs
 from experiments.study.storage import SILENCE_S, optuna
 from experiments.study.trials import (
     OUTCOME,
@@ -225,6 +225,13 @@ class Queue:
     def _add(self, run: PlannedRun) -> None:
         self.study.add_trial(waiting(run, self.plan["design"]))
 
+    def grow(self, design: Design) -> None:
+        """Plan and queue what ``design`` has more final runs than the plan."""
+        runs = [run.to_dict() for run in planned_runs(design)]
+        self.plan = {**self.plan, "design": design.to_dict(), "runs": runs}
+        self.study.set_user_attr("plan", json.dumps(self.plan))
+        self.recover()
+
     def unfinished(self) -> list[str]:
         """Keys of the runs that are still to be done."""
         trials = self.trials
@@ -253,10 +260,10 @@ def create(storage: Any, design: Design, plan: Mapping[str, Any]) -> Queue:
 
 
 def reopen(storage: Any, design: Design) -> Queue:
-    """The study of this name, if it is this one.
+    """The study of this name, if it is this one; with more final runs, if it has more now.
 
     Raises:
-        CommandError: it is another.
+        CommandError: it is another, or has fewer final runs than were planned before.
     """
     queue = Queue(storage, design.name)
     if queue.plan["fingerprint"] != design.fingerprint():
@@ -264,4 +271,12 @@ def reopen(storage: Any, design: Design) -> Queue:
             f"study: name must be new in its storage, got {design.name!r}, which is taken by a "
             "study of other settings; choose another name, or restore its YAML to go on with it"
         )
+    planned = queue.plan["design"]["final_seeds"]
+    if design.final_seeds < planned:
+        raise CommandError(
+            f"study: final_seeds must not fall below the {planned} that are planned, got "
+            f"{design.final_seeds}; raise it, or choose another name"
+        )
+    if design.final_seeds > planned:
+        queue.grow(design)
     return queue

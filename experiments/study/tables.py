@@ -153,6 +153,8 @@ def _pairs(results: Results) -> Table:
         for one in (*pair.search, *([pair.final] if pair.final else [])):
             low, high = shown_difference(results, one)
             verdict = "no evidence of a difference"
+            if not one.evidence and not one.difference_in.holds(0.0):
+                verdict += f": {one.by_chance:.0%} when shuffled"
             if one.evidence:
                 verdict = f"{pair.a if one.evidence < 0 else pair.b} is better"
             budget = f"best of {one.k}" if one.k else "final runs"
@@ -163,7 +165,12 @@ def _pairs(results: Results) -> Table:
             cells = (f"{pair.a} - {pair.b}", budget, probability(one), difference)
             rows.append((*cells, settings, verdict))
     head = ("pair", "budget", "first is ahead", "difference of medians", "n", "verdict")
-    note = "n: settings of either; for final runs, runs. Intervals of 95 %."
+    note = (
+        "n: settings of either; for final runs, runs. Intervals of 95 %; one of a single value "
+        "says that what was run does not overlap, not that the value is certain. Shuffled: share "
+        "of the ways to mix the two that are as far apart, where the interval alone would claim "
+        "a difference."
+    )
     return Table("Pairs", head, tuple(rows), note)
 
 

@@ -10,13 +10,24 @@ from experiments.study.results import Pair, Results
 
 
 def sentences(results: Results) -> list[str]:
-    """One for each pair and budget, those with evidence first."""
-    said = [
-        (one.evidence == 0, pair_sentence(results, pair, one))
-        for pair in results.pairs
-        for one in (*pair.search, *([pair.final] if pair.final else []))
-    ]
-    return [text for _, text in sorted(said, key=lambda row: row[0])]
+    """One for each difference that is shown; then, for each budget, where none is.
+
+    The numbers of many pairs stand in a table; those of a single one are in its sentence.
+    """
+    found: list[str] = []
+    without: dict[str, list[str]] = {}
+    for pair in results.pairs:
+        for one in (*pair.search, *([pair.final] if pair.final else [])):
+            if one.evidence or len(results.pairs) == 1:
+                found.append(pair_sentence(results, pair, one))
+            else:
+                without.setdefault(_where(results, one)[0], []).append(f"{pair.a} vs {pair.b}")
+    for where, pairs in without.items():
+        which = f"in any of the {len(pairs)} pairs."
+        if len(pairs) < len(results.pairs):
+            which = f"in {len(pairs)} of {len(results.pairs)} pairs: {', '.join(pairs)}."
+        found.append(f"No evidence of a difference {where}, {which}")
+    return found
 
 
 def pair_sentence(results: Results, pair: Pair, one: Comparison) -> str:

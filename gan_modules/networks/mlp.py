@@ -13,10 +13,13 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from gan_modules.networks.blocks import spectral
 from gan_modules.networks.checks import require_choice, require_positive, require_shape
 
 Activation = Literal["relu", "leaky_relu", "tanh"]
 _ACTIVATIONS: tuple[Activation, ...] = ("relu", "leaky_relu", "tanh")
+MLPNormalization = Literal["none", "spectral"]
+_NORMALIZATIONS: tuple[MLPNormalization, ...] = ("none", "spectral")
 
 
 class MLPGenerator(nn.Module):
@@ -61,17 +64,19 @@ class MLPGenerator(nn.Module):
 
 
 class MLPDiscriminator(nn.Module):
-    """Images or points to raw scores; no normalisation, so any gradient penalty may be used.
+    """Images or points to raw scores; no batch statistics, so any gradient penalty may be used.
 
     Args:
         in_shape: shape of one sample: ``[C, H, W]`` for images, ``[2]`` for points.
         hidden: units of a hidden layer.
         layers: number of hidden layers.
         activation: of the hidden layers: ``"relu"``, ``"leaky_relu"`` (slope 0.2) or ``"tanh"``.
+        normalization: ``"spectral"`` divides every layer's weight by its spectral norm
+            (arXiv:1802.05957), so that scores change by no more than the samples do.
 
     Raises:
-        ValueError: for a shape of neither kind, another activation, or a count that is not
-            positive.
+        ValueError: for a shape of neither kind, another activation or normalisation, or a count
+            that is not positive.
     """
 
     def __init__(
@@ -80,15 +85,20 @@ class MLPDiscriminator(nn.Module):
         hidden: int = 512,
         layers: int = 3,
         activation: Activation = "relu",
+        normalization: MLPNormalization = "none",
     ) -> None:
         super().__init__()
         name = type(self).__name__
+        require_choice(name, "normalization", normalization, _NORMALIZATIONS)
         self.sample_shape = _sample_shape(name, "in_shape", in_shape)
         inputs = math.prod(self.sample_shape)
         self.layers = nn.Sequential(
             nn.Flatten(), *_hidden_layers(name, inputs, hidden, layers, activation)
         )
         self.head = _output_layer(hidden, 1)
+        if normalization == "spectral":
+            for layer in (layer for layer in self.modules() if isinstance(layer, nn.Linear)):
+                spectral(layer)
 
     def features(self, x: Tensor) -> Tensor:
         """The last hidden layer: ``(N, hidden)``."""

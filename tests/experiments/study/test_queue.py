@@ -153,6 +153,22 @@ def test_the_same_study_is_found_again_and_another_of_its_name_is_refused(
         Queue(open_storage(url), "other")
 
 
+def test_a_finished_study_may_be_given_more_final_runs_and_not_fewer(
+    queue: Queue, url: str
+) -> None:
+    for trial in iter(queue.claim, None):
+        done(queue, trial, 1.0)
+    assert not queue.unfinished()
+    grown = made(url, final_seeds=4)
+    new = [f"{label}-final-seed{seed}" for seed in (2, 3) for label in "ab"]
+    assert grown.unfinished() == new and len(outcomes(grown)) == len(queue.runs)
+    taken = [key_of(trial) for trial in iter(grown.claim, None)]
+    assert taken == new
+    assert Queue(open_storage(url), "tiny").unfinished() == new
+    with pytest.raises(CommandError, match="must not fall below the 4 that are planned, got 3"):
+        made(url, final_seeds=3)
+
+
 def test_a_study_whose_making_was_killed_is_made(url: str, study_design: Any) -> None:
     storage = open_storage(url)
     import optuna

@@ -15,7 +15,9 @@ from callbacks.run_folder import RunFolder
 from experiments.study.outcomes import Outcome, outcomes
 from experiments.study.queue import Queue
 from experiments.study.storage import open_storage
+from experiments.study.trials import WORKER, key_of
 from tests.command_server import ROOT
+from tests.experiments.study.postgres import server as postgres_server
 
 MLP = "gan_modules.networks.mlp"
 STUDY = {
@@ -150,3 +152,43 @@ def test_the_report_is_there_and_a_finished_study_has_nothing_left_to_do(
     again = command("worker", out)
     assert again.communicate(timeout=100)[0] == "" and again.returncode == 0
     assert json.loads((out / "study.json").read_text())["name"] == "ended"
+
+
+@pytest.mark.slow
+def test_two_workers_train_on_one_postgresql_server_and_one_is_killed(tmp_path: Path) -> None:
+    file, out, images = tmp_path / "study.yaml", tmp_path / "out", 19_200
+    file.write_text(yaml.safe_dump({**STUDY, "draws": 4, "budget_images": images}))
+    with postgres_server() as url:
+        first = command("run", file, "--out", out, "--threads", 1, "--storage", url)
+        end = time.monotonic() + 300
+        while not (out / "study.json").is_file():
+            assert first.poll() is None and time.monotonic() < end, first.communicate()[0]
+            time.sleep(0.1)
+        other = command("worker", out, "--threads", 1, "--storage", url)
+        queue = Queue(open_storage(url), "ended")
+        while len(playing := in_the_middle(queue, out)) < 2:
+            assert first.poll() is None and other.poll() is None and time.monotonic() < end
+            time.sleep(0.05)
+        first.kill()
+        first.communicate()
+        output = other.communicate(timeout=400)[0]
+        assert other.returncode == 0, output
+        assert f"worker {first.pid} on" in output and f"run {playing[first.pid]} is taken" in output
+        found = outcomes(queue)
+        assert [row.key for row in found] == [run.key for run in queue.runs]
+        attempts = {row.key: row.attempts for row in found}
+        assert attempts == dict.fromkeys(attempts, 1) | {playing[first.pid]: 2}
+        for row in found:
+            moments = [line["images_seen"] for line in RunFolder(out / row.key).read_evaluations()]
+            assert moments == sorted(set(moments)) and moments[-1] == row.images_seen == images
+
+
+def in_the_middle(queue: Queue, out: Path) -> dict[int, str]:
+    """Runs that are trained now and have a checkpoint to go on from, by their worker."""
+    found = {}
+    for trial in queue.trials:
+        run = RunFolder(out / key_of(trial))
+        if trial.state.name == "RUNNING" and WORKER in trial.user_attrs and run.index_path.is_file():
+            if run.read_index()["checkpoints"]:
+                found[trial.user_attrs[WORKER]["pid"]] = key_of(trial)
+    return found

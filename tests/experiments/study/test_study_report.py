@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from experiments.study.report import markdown, page, write_report
 from experiments.study.status import status_text
 from experiments.study.trials import OUTCOME, RUN
 from experiments.study.wording import sentences
-from tests.experiments.study.conftest import made
+from tests.experiments.study.conftest import GIVEN, made
 
 
 def filled(url: str, score: Any, limit: int | None = None, **changes: Any) -> Queue:
@@ -66,6 +67,29 @@ def test_no_evidence_is_said_in_these_words_with_the_numbers_of_settings(url: st
     for text in sentences(results):
         assert text.startswith("No evidence of a difference between a and b")
     assert any("from 3 and 3 settings with 2 seeds each" in text for text in sentences(results))
+
+
+def test_many_pairs_without_evidence_are_named_by_budget(url: str) -> None:
+    variants = [{**GIVEN["variants"][0], "label": name} for name in "abc"]
+
+    def score(variant: str, draw: int, seed: int) -> float:
+        return {"a": 10.0, "b": 10.0, "c": 80.0}[variant] + (draw * 7) % 5 + 0.1 * seed
+
+    queue = filled(url, score, draws=8, final_seeds=2, variants=variants)
+    said = sentences(results_of(queue))
+    assert [text.split(",")[0].split(":")[0] for text in said] == [
+        "a is better than c after 1 setting",
+        "a is better than c after 4 settings",
+        "b is better than c after 1 setting",
+        "b is better than c after 4 settings",
+        "No evidence of a difference after 1 setting",
+        "No evidence of a difference after 4 settings",
+        "No evidence of a difference at their best settings",
+    ]
+    assert said[4].endswith("in 1 of 3 pairs: a vs b.")
+    assert said[6].endswith("in any of the 3 pairs.")
+    # Two runs against two are as far apart in two of the six ways to mix them.
+    assert re.search(r"no evidence of a difference: \d+% when", markdown(results_of(queue)))
 
 
 def test_three_settings_are_never_evidence(url: str) -> None:

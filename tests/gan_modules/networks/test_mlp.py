@@ -50,6 +50,24 @@ def test_relu_layers_keep_the_scale_of_the_signal() -> None:
     assert features.square().mean().item() == pytest.approx(1.0, rel=0.25)
 
 
+def test_spectral_normalisation_bounds_how_fast_scores_change() -> None:
+    torch.manual_seed(0)
+    plain = MLPDiscriminator([2], hidden=32, layers=2)
+    normalised = MLPDiscriminator([2], hidden=32, layers=2, normalization="spectral")
+    for _ in range(200):  # The estimate of the norm follows the weights in training.
+        normalised(torch.zeros(1, 2))
+    with torch.no_grad():
+        for layer in (m for m in normalised.modules() if isinstance(m, nn.Linear)):
+            assert torch.linalg.matrix_norm(layer.weight, 2).item() == pytest.approx(1.0, abs=1e-3)
+    x = 3 * torch.randn(256, 2)
+    slopes = []
+    for network in (plain, normalised):
+        x.requires_grad_(True)
+        (slope,) = torch.autograd.grad(network(x).sum(), x)
+        slopes.append(slope.norm(dim=1).max().item())
+    assert slopes[1] <= 1.001 < slopes[0]
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
@@ -65,6 +83,10 @@ def test_relu_layers_keep_the_scale_of_the_signal() -> None:
         (
             lambda: MLPDiscriminator(activation=cast(Any, "elu")),
             "activation must be one of .* got elu",
+        ),
+        (
+            lambda: MLPDiscriminator(normalization=cast(Any, "batch")),
+            "normalization must be one of .* got batch",
         ),
     ],
 )
