@@ -3,14 +3,15 @@
 ``python -m benchmarks.smoke [--device cuda]``. Each variant of the catalogue trains two generator
 steps from its own YAML through the command ``fit``, so that data, evaluation, sample grid,
 checkpoint and report run on the device too. Then its weights must be finite, each player must have
-moved, the checkpoint must make finite images in [-1, 1] (from latents, or from the other domain),
-and the first losses and gradient norms of the compiled run must be those of the plain one. The exit
+moved, what the checkpoint makes must be sound (finite images in [-1, 1], from latents or from the
+other domain; words of the vocabulary; finite vectors), and the first losses and gradient norms of the compiled run must be those of the plain one. The exit
 code is 1 when any case fails.
 """
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import logging
 import os
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
@@ -30,7 +31,7 @@ import yaml
 
 import gan_modules
 from benchmarks.engine import parse
-from callbacks.offers import draws, translates
+from callbacks.offers import draws, maps_words, rewrites, speaks, transcribes, translates
 from callbacks.run_folder import RunFolder
 from experiments.cli import RUN_DIR, GanCLI, quiet_lightning
 from experiments.errors import report
@@ -41,16 +42,26 @@ ROOT = Path(__file__).parents[1]
 # Kernels add in another order, and inductor keeps float32 between fused operations of bf16.
 TOLERANCE = {"32-true": 1e-2, "bf16-mixed": 1e-1}
 COMPARED = ("/adversarial", "/grad_norm")
+#: Settings that say how long a phase before the game lasts.
+PHASES = (
+    "pretraining_images",
+    "likelihood_samples",
+    "restoring_samples",
+    "discriminator_samples",
+)
 
 
 def settings(row: gan_modules.Variant, precision: str, options: argparse.Namespace) -> list[str]:
     """The options of ``fit`` for one case, but for ``compile`` and the run folder."""
     config = ROOT / "experiments" / "configs" / row.config
-    # One round alone, so that the second is of the game.
-    alone = yaml.safe_load(config.read_text())["model"]["init_args"].get("pretraining_images")
+    # One round of each phase before the game, so that the second is of the game.
+    signature = inspect.signature(getattr(gan_modules, row.name))
+    chosen = {name: one.default for name, one in signature.parameters.items()}
+    chosen |= yaml.safe_load(config.read_text())["model"]["init_args"]
+    alone = [f"--model.init_args.{name}={options.batch}" for name in PHASES if chosen.get(name, 0)]
     return [
         f"--config={config}",
-        *([f"--model.init_args.pretraining_images={options.batch}"] if alone else []),
+        *alone,
         f"--trainer.accelerator={'gpu' if options.device == 'cuda' else 'cpu'}",
         "--trainer.devices=1",
         "--trainer.max_steps=2",
@@ -120,25 +131,47 @@ def play(path: Path, words: Sequence[str], device: str) -> dict[str, float]:
         assert any(moved), f"the {player} did not move"
     run = RunFolder(path)
     module = gan_modules.load(path / run.resolve("last")["path"])
-    for images in made(module):
-        assert images.dtype == torch.float32, f"images are {images.dtype}"
-        bounded = images.dim() != 4 or images.abs().max() <= 1  # Points have no range.
-        assert images.isfinite().all() and bounded, "images are not in [-1, 1]"
-    if draws(module) or translates(module):
+    for one in made(module, cli.datamodule.preview(4)):
+        check_made(module, one)
+    if any(asks(module) for asks in (draws, translates, rewrites, transcribes, maps_words)):
         assert run.read_evaluations()[-1]["scores"], "nothing was evaluated"
     return first_numbers(run)
 
 
-def made(module: Any) -> list[torch.Tensor]:
-    """What a module makes of latents, or in each direction of noise; nothing if it does neither."""
+def made(module: Any, batch: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
+    """What a module makes of latents, of noise in each direction, or of what it is fed."""
     if draws(module):
         return [module.sample(4)]
-    if not translates(module):
-        return []
-    return [
-        module.translate(torch.rand(4, *module.image_shapes[source]) * 2 - 1, source, target)
-        for source, target in module.directions
-    ]
+    if translates(module):
+        return [
+            module.translate(torch.rand(4, *module.image_shapes[source]) * 2 - 1, source, target)
+            for source, target in module.directions
+        ]
+    if rewrites(module):
+        return [
+            module.rewrite(batch[f"tokens_{source}"], source, target)
+            for source, target in module.directions
+        ]
+    if transcribes(module):
+        heard = module.transcribe(batch["speech"], batch["speech_mask"])
+        return [torch.tensor(one, dtype=torch.int64) for one in heard]
+    return [module.map_words(batch["a"])] if maps_words(module) else []
+
+
+def check_made(module: Any, one: torch.Tensor) -> None:
+    """Words are of the vocabulary; images, points and vectors finite, images in [-1, 1].
+
+    Raises:
+        AssertionError: it is not so.
+    """
+    if speaks(module) or rewrites(module) or transcribes(module):
+        assert one.dtype == torch.int64, f"words are {one.dtype}"
+        size = module.vocabulary_size if transcribes(module) else len(module.vocabulary)
+        assert ((one >= 0) & (one < size)).all(), "words are not of the vocabulary"
+        return
+    assert one.dtype == torch.float32, f"images are {one.dtype}"
+    bounded = one.dim() != 4 or one.abs().max() <= 1  # Points and vectors have no range.
+    assert one.isfinite().all() and bounded, "images are not in [-1, 1]"
 
 
 def case(

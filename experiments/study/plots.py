@@ -28,7 +28,8 @@ def budget_picture(results: Results, suffix: str = "png") -> bytes:
     rows = math.ceil(len(results.variants) / _IN_A_ROW)
     figure = Figure(figsize=(13.5, 4.4 + 2.6 * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    above, below = figure.subfigures(2, 1, height_ratios=[4.4, 2.6 * rows])
+    parts: Any = figure.subfigures(2, 1, height_ratios=[4.4, 2.6 * rows])
+    above, below = parts
     limits = _limits(results)
     _medians(above, results, limits)
     plots = below.subplots(rows, _IN_A_ROW, sharex=True, sharey=True, squeeze=False).ravel()

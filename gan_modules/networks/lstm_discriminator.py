@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from gan_modules.language.pretrained import PretrainedVectors, token_embedding
+from gan_modules.language.pretrained import WordVectorSource, token_embedding
 from gan_modules.networks.checks import require_positive
 
 
@@ -28,7 +28,7 @@ class LSTMDiscriminator(nn.Module):
         vocabulary_size: int,
         embedding: int = 32,
         width: int = 64,
-        pretrained: PretrainedVectors | None = None,
+        pretrained: WordVectorSource | None = None,
     ) -> None:
         super().__init__()
         require_positive(

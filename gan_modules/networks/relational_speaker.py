@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gan_modules.language.pretrained import PretrainedVectors, token_embedding
+from gan_modules.language.pretrained import WordVectorSource, token_embedding
 from gan_modules.language.sentences import first_token
 from gan_modules.language.speaking import drawn
 from gan_modules.networks.checks import require_positive
@@ -99,7 +99,7 @@ class RelationalSpeaker(nn.Module):
         heads: int = 2,
         head_width: int = 32,
         special_tokens: bool = True,
-        pretrained: PretrainedVectors | None = None,
+        pretrained: WordVectorSource | None = None,
     ) -> None:
         super().__init__()
         require_positive(

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gan_modules.language.pretrained import PretrainedVectors, token_embedding
+from gan_modules.language.pretrained import WordVectorSource, token_embedding
 from gan_modules.networks.checks import require_positive
 
 
@@ -35,7 +35,7 @@ class StepDiscriminator(nn.Module):
         width: int = 128,
         positions: int = 8,
         dropout: float = 0.1,
-        pretrained: PretrainedVectors | None = None,
+        pretrained: WordVectorSource | None = None,
     ) -> None:
         super().__init__()
         require_positive(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from gan_modules.language.pretrained import PretrainedVectors, token_embedding
+from gan_modules.language.pretrained import WordVectorSource, token_embedding
 from gan_modules.networks.checks import require_positive
 
 
@@ -43,7 +43,7 @@ class TextCNN(nn.Module):
         sizes: Sequence[int] = (1, 2, 3, 4, 5),
         dropout: float = 0.0,
         highway: bool = True,
-        pretrained: PretrainedVectors | None = None,
+        pretrained: WordVectorSource | None = None,
     ) -> None:
         super().__init__()
         require_positive(

@@ -59,6 +59,30 @@ def test_translators_and_classifiers_are_looked_at_by_what_they_make(
     assert code == 0 and result["failed"] == [] and result["passed"] == 2
 
 
+def test_sentences_rewritings_and_transcripts_are_words_and_word_maps_finite(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [*TINY, "--precision", "32-true", "--compile", "off"]
+    names = ["GumbelTextGAN", "CrossAlignedAE", "MappingGAN", "WordAlignment"]
+    code = smoke.main([*words, "--variants", *names])
+    result = last_line(capsys.readouterr().out)
+    assert code == 0 and result["failed"] == [] and result["passed"] == 4
+
+
+class Speaker:
+    """Says a word beyond its vocabulary of two."""
+
+    vocabulary = ("a", "b")
+    draw_latents = decode = words = None
+
+
+@pytest.mark.parametrize(("word", "why"), [(2, "not of the vocabulary"), (0.5, "torch.float32")])
+def test_what_is_no_word_is_a_failure(word: float, why: str) -> None:
+    smoke.check_made(Speaker(), torch.tensor([[0, 1]]))
+    with pytest.raises(AssertionError, match=why):
+        smoke.check_made(Speaker(), torch.tensor([[word]]))
+
+
 class Translator:
     """Leads images to three times their values, which leaves [-1, 1]."""
 
@@ -73,9 +97,9 @@ class Translator:
 def test_what_a_translator_makes_in_each_direction_is_looked_at(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = smoke.made(Translator())
+    found = smoke.made(Translator(), {})
     assert [images.shape[1] for images in found] == [1, 3]
-    monkeypatch.setattr(smoke, "made", lambda module: found)
+    monkeypatch.setattr(smoke, "made", lambda module, batch: found)
     words = [*TINY, "--precision", "32-true", "--compile", "off", "--variants", "GAN"]
     assert smoke.main(words) == 1
     result = last_line(capsys.readouterr().out)

@@ -9,13 +9,9 @@ import yaml
 from torch import nn
 
 import gan_modules
+from datamodules.pretrained_vectors import PretrainedVectors
 from experiments.__main__ import main
-from gan_modules.language.pretrained import (
-    AwaitingEmbedding,
-    PretrainedVectors,
-    fill_pretrained,
-    token_embedding,
-)
+from gan_modules.language.pretrained import AwaitingEmbedding, fill_pretrained, token_embedding
 from gan_modules.networks.lstm_discriminator import LSTMDiscriminator
 from gan_modules.networks.lstm_speaker import LSTMSpeaker
 from gan_modules.networks.relational_speaker import RelationalSpeaker
@@ -101,7 +97,7 @@ def settings(path: Path) -> dict[str, Any]:
     sizes = {"vocabulary_size": 6, "length": 12, "embedding": 2}
     frozen, trained = (
         {
-            "class_path": "gan_modules.language.pretrained.PretrainedVectors",
+            "class_path": "datamodules.pretrained_vectors.PretrainedVectors",
             "init_args": {"path": str(path), "frozen": choice},
         }
         for choice in (True, False)

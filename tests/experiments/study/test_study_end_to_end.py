@@ -187,8 +187,9 @@ def in_the_middle(queue: Queue, out: Path) -> dict[int, str]:
     """Runs that are trained now and have a checkpoint to go on from, by their worker."""
     found = {}
     for trial in queue.trials:
-        run = RunFolder(out / key_of(trial))
-        if trial.state.name == "RUNNING" and WORKER in trial.user_attrs and run.index_path.is_file():
-            if run.read_index()["checkpoints"]:
-                found[trial.user_attrs[WORKER]["pid"]] = key_of(trial)
+        run, worker = RunFolder(out / key_of(trial)), trial.user_attrs.get(WORKER)
+        if trial.state.name != "RUNNING" or not worker or not run.index_path.is_file():
+            continue
+        if run.read_index()["checkpoints"]:
+            found[worker["pid"]] = key_of(trial)
     return found
