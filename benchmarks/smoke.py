@@ -4,8 +4,8 @@
 steps from its own YAML through the command ``fit``, so that data, evaluation, sample grid,
 checkpoint and report run on the device too. Then its weights must be finite, each player must have
 moved, what the checkpoint makes must be sound (finite images in [-1, 1], from latents or from the
-other domain; words of the vocabulary; finite vectors), and the first losses and gradient norms of the compiled run must be those of the plain one. The exit
-code is 1 when any case fails.
+other domain; words of the vocabulary; finite vectors), and the first losses and gradient norms of
+the compiled run must be those of the plain one. The exit code is 1 when any case fails.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def fill_pretrained(networks: nn.Module, vocabulary: Sequence[str]) -> None:
     for layer in waiting:
         if not vocabulary:
             raise ValueError(
-                f"{type(layer.source).__name__}: data must have words, got numbers alone; choose a data module "
-                "of text, or leave pretrained out"
+                f"{type(layer.source).__name__}: data must have words, got numbers alone; choose a "
+                "data module of text, or leave pretrained out"
             )
         layer.fill(vocabulary)
