@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.small_variants import names
-from tests.two_ranks import equal_case, scores_case
+from tests.two_ranks import equal_case, scores_case, with_values
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,14 @@ def test_clipping_comes_after_the_reduction(ranks) -> None:
     alone, free = equal_case("WGANGP", 0, 1, **options), alone_case("WGANGP")
     assert largest_difference(ranks[0]["equal/clipped"]["weights"], alone["weights"]) <= 1e-12
     assert largest_difference(free["weights"], alone["weights"]) > 1e-3
+
+
+def test_a_learned_baseline_reads_the_sentences_of_all_ranks(ranks) -> None:
+    alone = equal_case("SeqGAN", 0, 1, **with_values())
+    for rank in ranks:
+        assert largest_difference(rank["equal/values"]["weights"], alone["weights"]) <= 1e-12
+    assert any("baseline" in name for name in alone["weights"])
+    assert "train/generator/value" in alone["statistics"]
 
 
 def test_only_the_acting_players_gradients_are_reduced(ranks) -> None:

@@ -16,7 +16,9 @@ from pytorch_lightning import Trainer
 
 import gan_modules.base  # noqa: F401  (registers the strategy)
 from callbacks.evaluation import Evaluation
+from gan_modules.language.values import ValueBaseline
 from tests import two_ranks_callbacks, two_ranks_collapse, two_ranks_reduction
+from tests.small.sizes import WIDTH, WORDS
 from tests.small_variants import SmallImages, build, kind_of, loader, names, sgd
 
 ROUNDS = 10
@@ -30,6 +32,13 @@ QUIET = {
     "use_distributed_sampler": False,
     "log_every_n_steps": 5,
 }
+
+
+def with_values() -> dict[str, Any]:
+    """A baseline that is learned, the same weights at every call."""
+    with torch.random.fork_rng():
+        torch.manual_seed(6)
+        return {"baseline": ValueBaseline(WORDS, WIDTH, WIDTH)}
 
 
 def equal_case(name: str, rank: int, world: int, **options: Any) -> dict[str, Any]:
@@ -132,6 +141,7 @@ def main(out: Path) -> None:
     seen["equal/clipped"] = equal_case(
         "WGANGP", rank, 2, generator_clip_norm=0.05, discriminator_clip_norm=0.05
     )
+    seen["equal/values"] = equal_case("SeqGAN", rank, 2, **with_values())
     seen["bytes/gan_ddp"] = bytes_case(rank, "gan_ddp")
     seen["buffers"] = buffers_case(rank)
     seen["non_finite"] = non_finite_case(rank)
