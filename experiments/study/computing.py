@@ -76,8 +76,12 @@ def _variant(design: Design, rows: Sequence[Outcome], label: str, estimator: str
         [(row.cost("chosen", direction), row.cost("reported", direction)) for row in runs]
         for _, runs in sorted(settings.items())
     ]
-    scored = [row for row in searched if math.isfinite(row.cost("chosen", direction))]
     draw = best_draw(rows, label, direction)
+
+    def first(rows: Sequence[Outcome]) -> Outcome | None:
+        scored = [row for row in rows if math.isfinite(row.cost("chosen", direction))]
+        return min(scored, key=lambda row: row.cost("chosen", direction), default=None)
+
     return VariantResult(
         label=label,
         settings=len(settings),
@@ -87,7 +91,8 @@ def _variant(design: Design, rows: Sequence[Outcome], label: str, estimator: str
         partial=sum(row.state == "partial" for row in searched),
         hours=sum(row.seconds for row in [*searched, *last]) / 3600,
         images=sum(row.images_seen for row in [*searched, *last]),
-        best=min(scored, key=lambda row: row.cost("chosen", direction), default=None),
+        best=first([] if draw is None else settings[draw]),
+        luckiest=first(searched),
         chosen_draw=draw,
         setting={} if draw is None else settings[draw][0].setting,
         curve=tuple(_curve(design, table, searched, estimator)),

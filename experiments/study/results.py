@@ -76,7 +76,8 @@ class VariantResult:
         partial: healthy ones that ended in a partial collapse.
         hours: of all runs, final ones too.
         images: likewise.
-        best: the run with the best choosing score of the search; None without one.
+        best: the run of the chosen setting with the best choosing score; None without one.
+        luckiest: the run of the whole search with the best one, whatever became of its setting.
         chosen_draw: the setting that was chosen; None without one.
         setting: what it is, by path.
         curve: over the budget.
@@ -93,6 +94,7 @@ class VariantResult:
     hours: float
     images: int
     best: Outcome | None
+    luckiest: Outcome | None
     chosen_draw: int | None
     setting: dict[str, Any]
     curve: tuple[Point, ...]

@@ -125,25 +125,27 @@ def _share(n: int, of: int) -> str:
 
 
 def _settings(results: Results) -> Table:
-    head = ("variant", "best setting", "chosen by", "reported", "of the same run")
+    head = ("variant", "best setting", "chosen by", "reported", "its best run", "best run of all")
     rows = [_setting_row(one) for one in results.variants]
     note = (
         "The setting with the fewest failed seeds, and of those the best mean of the choosing "
-        "score. The scores are of the best single run of the search; the one that chose flatters."
+        "score; the score that chose flatters. The best run of all may be another setting's, of "
+        "which a seed failed or did worse: its reported score is that of one lucky run."
     )
     return Table("Best settings", head, tuple(rows), note)
 
 
 def _setting_row(one: VariantResult) -> tuple[str, ...]:
-    if one.best is None:
-        return one.label, "no run has a score", "-", "-", "-"
-    row = one.best
+    if one.best is None or one.luckiest is None:
+        return one.label, "no run has a score", "-", "-", "-", "-"
+    row, other = one.best, one.luckiest
     return (
         one.label,
         setting_text(one.setting),
         number(row.chosen),
         number(row.reported),
         f"{row.key}, at {count(row.chosen_images)} images",
+        "the same" if other is row else f"{other.key}: {number(other.reported)}",
     )
 
 

@@ -110,6 +110,20 @@ def test_failures_are_counted_and_count_as_the_worst(url: str) -> None:
     assert "4 (67%)" in markdown(results)
 
 
+def test_a_lucky_run_whose_other_seed_failed_is_told_beside_the_best_setting(url: str) -> None:
+    def score(variant: str, draw: int, seed: int) -> Any:
+        if draw == 1:
+            return "collapsed" if seed else 1.0
+        return 10.0 + draw + seed
+
+    results = results_of(filled(url, score, final_seeds=0))
+    a = results.variants[0]
+    assert a.chosen_draw == 0 and a.best is not None and a.luckiest is not None
+    assert (a.best.key, a.best.reported) == ("a-000-seed0", 10.5)
+    assert (a.luckiest.key, a.luckiest.reported) == ("a-001-seed0", 1.5)
+    assert "| a-000-seed0, at 900 images | a-001-seed0: 1.500 |" in markdown(results)
+
+
 def test_a_higher_score_may_be_better(url: str) -> None:
     results = results_of(filled(url, ranked, metric="coverage", draws=8, final_seeds=0))
     assert all(text.startswith("b is better than a") for text in sentences(results))
