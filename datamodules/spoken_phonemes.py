@@ -23,7 +23,7 @@ from datamodules.speech_features import HOP, WIDTH, Components, Hearing, frames_
 from datamodules.speech_files import cut_rows, heard_file, padded_rows
 
 Sentences = Literal["numbers", "names"]
-Boundaries = Literal["true", "clusters"]
+Boundaries = Literal["phonemes", "clusters"]
 #: Frames ``(N, 39)``, phonemes, and the frame at which each phoneme begins.
 Framed = tuple[NDArray[np.float32], list[str], list[int]]
 
@@ -69,7 +69,7 @@ class SpokenPhonemes(SpeechAndTextData):
         voices: tuple[str, ...] = ("en-us", "en-us+f3", "en-us+m3", "en-us+f2"),
         rates: tuple[int, ...] = (140, 160, 180),
         pitch: int = 50,
-        boundaries: Boundaries = "true",
+        boundaries: Boundaries = "phonemes",
         clusters: int = 64,
         dim: int = 32,
         **kwargs: Any,
@@ -115,7 +115,7 @@ class SpokenPhonemes(SpeechAndTextData):
         rows = cut_rows(segments)
         phonemes = [tuple(row[:, 0].astype(int).tolist()) for row in rows]
         sounds = cut_rows(frames)
-        if self.boundaries == "true":
+        if self.boundaries == "phonemes":
             means = [
                 pooled(sound, row[:, 1].astype(np.int64))
                 for sound, row in zip(sounds, rows, strict=False)
@@ -131,7 +131,7 @@ class SpokenPhonemes(SpeechAndTextData):
 
     def hear(self, file: Path) -> tuple[Tensor, Tensor]:
         """Pieces of a WAV file between changes of clusters; see the base."""
-        if self.boundaries == "true":
+        if self.boundaries == "phonemes":
             return super().hear(file)
         self._opened()
         assert self._heard is not None

@@ -272,7 +272,11 @@ def test_the_language_is_the_draw_of_its_seed() -> None:
         (PrototypeSpeech, {"dim": 0}, "dim must be at least 1, got 0"),
         (PrototypeSpeech, {"frames": 0}, r"frames must lie in 1\.\.100, got 0"),
         (SpokenPhonemes, {"sentences": "verses"}, "sentences must be numbers or names, got 'ver"),
-        (SpokenPhonemes, {"boundaries": "none"}, "boundaries must be true or clusters, got 'none'"),
+        (
+            SpokenPhonemes,
+            {"boundaries": "none"},
+            "boundaries must be phonemes or clusters, got 'none'",
+        ),
         (SpokenPhonemes, {"voices": ()}, "voices must name a voice"),
         (SpokenPhonemes, {"rates": (20,)}, r"rates must be one or more of 80\.\.450"),
         (SpokenPhonemes, {"samples": 6000}, r"samples must lie in 2\.\.5000, got 6000"),
