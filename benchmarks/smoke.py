@@ -37,6 +37,7 @@ from experiments.cli import RUN_DIR, GanCLI, quiet_lightning
 from experiments.errors import report
 from experiments.fit import train
 from gan_modules.base import AdversarialModule
+from gan_modules.sequence.base import SequenceModule
 
 ROOT = Path(__file__).parents[1]
 # Kernels add in another order, and inductor keeps float32 between fused operations of bf16.
@@ -76,8 +77,9 @@ def settings(row: gan_modules.Variant, precision: str, options: argparse.Namespa
 
 def may_compile(row: gan_modules.Variant) -> bool:
     """Whether the variant has the setting, and its networks stay the same from step to step."""
-    growing = ("ProgressiveGAN", "StyleGAN")
-    return issubclass(getattr(gan_modules, row.name), AdversarialModule) and row.name not in growing
+    found = getattr(gan_modules, row.name)
+    heeds = issubclass(found, AdversarialModule) and not issubclass(found, SequenceModule)
+    return heeds and row.name not in ("ProgressiveGAN", "StyleGAN")
 
 
 def first_numbers(run: RunFolder) -> dict[str, float]:
