@@ -94,6 +94,16 @@ REVIEWS = (
 SPEECH = (
     Job("mapping-gan", "sequence/mapping_gan.yaml"),
     Job("wav2vec-u", "sequence/wav2vec_u.yaml"),
+    Job("wav2vec-u-spoken", "sequence/wav2vec_u_spoken.yaml"),
+    Job(
+        "wav2vec-u-clusters",
+        "sequence/wav2vec_u_spoken.yaml",
+        {
+            "data.init_args.boundaries": "clusters",
+            "model.init_args.segmenter": {"class_path": "gan_modules.language.segments.Joined"},
+            "model.init_args.smoothness_weight": 0.5,
+        },
+    ),
 )
 SUMMARIES = (Job("summarizer", "sequence/unsupervised_summarization.yaml"),)
 NUMBERS = (Job("translation", "sequence/unsupervised_translation.yaml"),)
