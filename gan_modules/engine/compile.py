@@ -46,8 +46,11 @@ def compiled(network: nn.Module) -> Callable[..., Any]:
 
     The graph keeps such a vector for the backward, and the next forward writes into it: each call
     gets copies of its own, and leaves their values in the network's buffers.
+
+    There is a graph for each size and each number that is given: a number that the compiler takes
+    for a variable, such as which domain an image is of, chooses no layer.
     """
-    run: Callable[..., Any] = torch.compile(network, options=_OPTIONS)
+    run: Callable[..., Any] = torch.compile(network, options=_OPTIONS, dynamic=False)
     vectors = [
         (module, name)
         for module in network.modules()

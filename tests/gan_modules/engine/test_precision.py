@@ -94,7 +94,7 @@ def test_bf16_mixed_trains_and_keeps_float32_weights(name: str) -> None:
 def test_compiled_handles_serve_plain_forwards_and_eager_ones_the_penalty(monkeypatch) -> None:
     calls = []
 
-    def fake_compile(network, options):
+    def fake_compile(network, **how):
         def compiled(*args):
             calls.append(type(network).__name__)
             return network(*args)
@@ -115,7 +115,7 @@ def test_compiled_handles_serve_plain_forwards_and_eager_ones_the_penalty(monkey
 
 
 def test_only_g_is_compiled_when_only_g_is_asked_for(monkeypatch) -> None:
-    monkeypatch.setattr(torch, "compile", lambda network, options: "compiled")
+    monkeypatch.setattr(torch, "compile", lambda network, **how: "compiled")
     generator, discriminator = nn.Linear(1, 1), nn.Linear(1, 1)
     handles = NetworkHandles("G", generator, discriminator)
     assert handles.generator == "compiled" and handles.discriminator is discriminator
@@ -139,3 +139,25 @@ def test_a_compiled_network_with_singular_vectors_may_be_called_twice_before_the
     buffers = dict(network.named_buffers())
     handle(real)
     assert all(buffer is buffers[name] for name, buffer in network.named_buffers())
+
+
+class OfTwoDomains(nn.Module):
+    """The layer is chosen by a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tails = nn.ModuleList([nn.Linear(2, 1), nn.Linear(2, 1)])
+
+    def forward(self, x: torch.Tensor, domain: int) -> torch.Tensor:
+        if domain not in range(len(self.tails)):
+            raise ValueError("no such domain")
+        return self.tails[domain](x).squeeze(1)
+
+
+def test_a_compiled_network_may_choose_its_layers_by_a_number() -> None:
+    torch.manual_seed(0)
+    network = OfTwoDomains()
+    handles = NetworkHandles("GD", nn.Identity(), network)
+    x = torch.randn(3, 2)
+    for domain in (0, 1, 0):
+        torch.testing.assert_close(handles.discriminator(x, domain), network(x, domain))
