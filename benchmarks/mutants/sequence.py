@@ -71,8 +71,12 @@ SEQUENCE = (
         "gan_modules/language/pretrained.py",
         (_T + "test_pretrained.py",),
         ("requires_grad_(not source.frozen)", "requires_grad_(source.frozen)"),
-        ("rows = [places[vocabulary[number]] for number in shared]", "rows = shared"),
         ("for layer in networks.modules() if", "for layer in networks.children() if"),
+    ),
+    *mutants_of(
+        "datamodules/pretrained_vectors.py",
+        (_T + "test_pretrained.py",),
+        ("rows = [places[vocabulary[number]] for number in shared]", "rows = shared"),
     ),
     *mutants_of(
         "gan_modules/language/vocabulary.py",
