@@ -6,9 +6,11 @@ import math
 import re
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from experiments.study import plots
 from experiments.study.computing import results_of
 from experiments.study.plan import FINAL
 from experiments.study.queue import Queue
@@ -122,6 +124,20 @@ def test_a_lucky_run_whose_other_seed_failed_is_told_beside_the_best_setting(url
     assert (a.best.key, a.best.reported) == ("a-000-seed0", 10.5)
     assert (a.luckiest.key, a.luckiest.reported) == ("a-001-seed0", 1.5)
     assert "| a-000-seed0, at 900 images | a-001-seed0: 1.500 |" in markdown(results)
+
+
+@pytest.mark.parametrize(("metric", "edge"), [("fd", 1), ("coverage", 0)])
+def test_a_band_without_a_score_reaches_the_worse_edge(url: str, metric: str, edge: int) -> None:
+    def score(variant: str, draw: int, seed: int) -> Any:
+        return "collapsed" if draw < 2 else ranked(variant, draw, seed)
+
+    results = results_of(filled(url, score, metric=metric, final_seeds=0))
+    limits, axes = plots._limits(results), mock.MagicMock()
+    plots._banded(axes, results, 0, results.variants[0], limits)
+    _, worse, better = axes.fill_between.call_args.args
+    first = results.variants[0].curve[0]
+    assert math.isinf(first.worse) and worse[0] == limits[edge]
+    assert all(limits[0] < value < limits[1] for value in better)
 
 
 def test_a_higher_score_may_be_better(url: str) -> None:
