@@ -113,11 +113,12 @@ class TrainingSide:
             Name, score, and the distance of held-out samples to the training set.
         """
         assert self.real is not None
-        name = score_name("mifd", self.space.id, self.real.verified, len(fake))
+        name = score_name("mifd", self.real.frechet_space, self.real.verified, len(fake))
+        seen = self.real.for_frechet(fake)
         if self.real.root is None:
-            score = frechet_from_features(self.features, fake)
+            score = frechet_from_features(self.real.for_frechet(self.features), seen)
         else:
-            score = frechet_distance(self.real.moments, Moments.of(fake), self.real.root)
+            score = frechet_distance(self.real.moments, Moments.of(seen), self.real.root)
         null = None if held_out is None else training_distance(held_out, self.features)
         threshold = PUBLISHED_THRESHOLD if null is None or self.real.verified else null / 2.0
         distance = training_distance(fake, self.features)

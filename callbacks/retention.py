@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from callbacks.collapse.candidates import after_collapse, strictly
+from callbacks.collapse.candidates import after_collapse, unbeaten
 from callbacks.collapse.health import Health, state_of
 
 #: The criterion of a map of word vectors, which needs no dictionary.
@@ -38,10 +38,6 @@ HIGHER_IS_BETTER = (
     *(_ROUND_TRIP, "rouge"),
     *("bleu", "valid_share@"),
 )
-
-
-#: Part of the names of scores of points that are their own features.
-_IN_THE_PLANE = "_identity@"
 
 
 def is_frechet(name: str) -> bool:
@@ -80,8 +76,8 @@ class Retention:
         keep_last: how many of the newest checkpoints stay, at least 1.
         keep_best: how many of the best evaluated checkpoints stay, 0 or more.
         monitor: the score that ranks them; None takes the first Frechet distance of a row, or, for
-            points in the plane, the first coverage, or, for word vectors, the criterion that needs
-            no dictionary, or, for rewritten sentences, the mean of style and content.
+            word vectors, the criterion that needs no dictionary, or, for rewritten sentences, the
+            mean of style and content.
         mode: ``"min"`` or ``"max"``; None follows from the name of the score.
 
     Raises:
@@ -134,9 +130,6 @@ class Retention:
             return self.monitor
         scores = row.get("scores") or {}
         name = next((key for key in scores if is_frechet(key)), None)
-        if name is not None and _IN_THE_PLANE in name:
-            # Mean and covariance of points say nothing about the modes between them.
-            return next((key for key in scores if key.startswith("coverage_")), name)
         others = (_DICTIONARY, _REWRITTEN, _ROUND_TRIP, _CHANNEL, _HEARD)
         return name or next((key for key in scores if key.startswith(others)), None)
 
@@ -201,7 +194,7 @@ class Retention:
             protocols = [row["protocol"] for row in scored]
             for protocol in (p for n, p in enumerate(protocols) if p not in protocols[:n]):
                 alike = [row for row in scored if row["protocol"] == protocol]
-                yield from sorted(alike, key=lambda row: strictly(row, self))[: self.top]
+                yield from unbeaten(alike, self)[: self.top]
 
 
 def thinned(ordered: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

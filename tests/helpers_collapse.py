@@ -29,9 +29,13 @@ def signals(
     diversity: float | None = None,
     coverage: float | None = None,
     quality: float = 0.9,
+    cells: Sequence[float] = (),
     **more: float,
 ) -> dict[str, dict[str, float | None]]:
-    """Signals of a probe whose parts are these; by default diversity and coverage are alike."""
+    """Signals of a probe whose parts are these; by default diversity and coverage are alike.
+
+    ``cells`` are numbers of samples in the cells of the reals.
+    """
     a = score if diversity is None else diversity
     b = score if coverage is None else coverage
     whole: dict[str, float | None] = {
@@ -40,6 +44,7 @@ def signals(
         "precision": quality * _REAL["precision"],
         "vendi": a * _REAL["vendi"],
         "duplicates": 0.0,
+        **{f"cell_{n:02d}": count for n, count in enumerate(cells)},
         **more,
     }
     return {"all": whole}

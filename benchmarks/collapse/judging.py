@@ -12,12 +12,21 @@ from benchmarks.collapse.tracks import Signals
 from callbacks.collapse.candidates import pre_collapse
 from callbacks.collapse.detector import CollapseDetector
 from callbacks.collapse.health import Health, window_of
-from callbacks.collapse.records import Band, State, Verdict
+from callbacks.collapse.records import CELL, Band, State, Verdict
 from callbacks.collapse.settings import DetectorSettings
 from callbacks.retention import Retention
 
 #: Signals that can be taken away, to see what each is good for.
-ABLATIONS = ("vendi", "coverage", "recall", "precision", "duplicates", "modes", "evaluations")
+ABLATIONS = (
+    "vendi",
+    "coverage",
+    "recall",
+    "precision",
+    "duplicates",
+    "modes",
+    "cells",
+    "evaluations",
+)
 
 
 @dataclass(frozen=True)
@@ -156,7 +165,7 @@ def hidden(signals: Signals, band: Band, name: str) -> Signals:
         return signals
     changed = {}
     for group, row in signals.items():
-        changed[group] = dict(row)
+        changed[group] = {k: v for k, v in row.items() if name != "cells" or CELL not in k}
         if row.get(name) is not None:
             spread = band.get(group, {}).get(name)
             changed[group][name] = spread["median"] if spread else 0.0

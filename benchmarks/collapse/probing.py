@@ -31,13 +31,17 @@ from benchmarks.collapse.translation import DOMAINS
 from callbacks.collapse.prober_choice import prober_for
 from callbacks.collapse.probes import Prober, TranslationProber, to_network
 from callbacks.collapse.score import parts_of
+from callbacks.metrics.bank import BankBuilder
 from callbacks.metrics.features import FeatureSpace
 from callbacks.metrics.frechet import Moments, frechet_distance
 from callbacks.metrics.manifold import manifold_scores
+from callbacks.metrics.names import score_name
+from callbacks.metrics.reference import RealStatistics
+from callbacks.metrics.scoring import frechet_scores
 from callbacks.metrics.spaces import choose_space
 
 _TRUTH = {"ring": 4096, "grid": 4096}
-_LIGHT, _HEAVY, _INDEPENDENT = 256, 1000, 4000
+_LIGHT, _HEAVY, _INDEPENDENT = 256, 1000, 10_000
 _SECOND_SEED = 500_000
 _TRUTH_SEED, _HEAVY_SEED, _INDEPENDENT_SEED = 900_000, 910_000, 920_000
 #: A second draw is kept for a score this far below the best so far, or with so many copies.
@@ -53,9 +57,7 @@ class Bench:
         space: its features.
         prober: of the product.
         oracle: the truth.
-        real: features of real samples that evaluations compare with.
-        moments: of the same.
-        scale: units in which a space is compared.
+        real: statistics of real samples that evaluations compare with.
         real_independent: moments of real samples in the independent space.
         samples: N of a light probe.
         evaluations: whether streams are evaluated too.
@@ -65,9 +67,7 @@ class Bench:
     space: FeatureSpace
     prober: Prober
     oracle: Oracle
-    real: Tensor
-    moments: Moments
-    scale: Tensor
+    real: RealStatistics
     real_independent: Moments
     samples: int
     evaluations: bool = True
@@ -92,16 +92,14 @@ class Bench:
         samples_of, _ = real_samples(kind)
         if kind == "inverted":
             samples_of = 255 - samples_of
-        real = features(samples_of[:: max(1, len(samples_of) // (2 * _HEAVY))]).features
-        scale = real.std(dim=0).clamp_min(1e-6) if features.standardised else torch.ones(1)
+        builder = BankBuilder(features, len(chosen := samples_of[:: _stride(samples_of)]))
+        builder.add(chosen)
         return cls(
             kind,
             features,
             prober,
             oracle,
-            (real / scale)[:_HEAVY],
-            Moments.of(real / scale),
-            scale,
+            RealStatistics.of(features, builder.finish()),
             Moments.of(independent_features(samples_of)),
             samples,
         )
@@ -114,6 +112,10 @@ class Bench:
             name: {k: v if v is not None and math.isfinite(v) else None for k, v in row.items()}
             for name, row in found.items()
         }
+
+
+def _stride(samples: Tensor) -> int:
+    return max(1, len(samples) // (2 * _HEAVY))
 
 
 def independent_features(samples: Tensor) -> Tensor:
@@ -253,14 +255,15 @@ def samples_for(bench: Bench, shown: Shown, n: int, seed: int) -> tuple[Tensor, 
 def evaluation(bench: Bench, shown: Shown, probe: int) -> dict[str, float | None]:
     """Frechet distance and coverage of a heavy evaluation, in the detector's space."""
     samples, _ = samples_for(bench, shown, _HEAVY, _HEAVY_SEED + probe)
+    real = bench.real
+    coverage = score_name("coverage", real.space, False, _HEAVY)
     if not bool(torch.isfinite(samples.float()).all()):
-        return {f"fd_{bench.space.id}@{_HEAVY}": None, f"coverage_{bench.space.id}@{_HEAVY}": None}
-    features = bench.space(samples).features / bench.scale
-    distance = frechet_distance(bench.moments, Moments.of(features)).value
-    coverage = manifold_scores(bench.real, features[: len(bench.real)]).coverage
+        return {score_name("fd", real.frechet_space, False, _HEAVY): None, coverage: None}
+    features = real.standardise(bench.space(samples).features)
+    reals = real.features[:_HEAVY]
     return {
-        f"fd_{bench.space.id}@{_HEAVY}": distance,
-        f"coverage_{bench.space.id}@{_HEAVY}": coverage,
+        **frechet_scores(real, real.features, features),
+        coverage: manifold_scores(reals, features[: len(reals)]).coverage,
     }
 
 

@@ -2,24 +2,29 @@
 
 Pure rules over the rows of ``index.json``, without files and without torch. A row may be gone back
 to if the generator was healthy then, before the onset of the fall, with no earlier collapse in the
-same segment; of these the best score wins. What was never evaluated is the last resort.
+same segment; of these the best score wins. The lowest of several scores is a lucky one: of those
+that differ from it by noise alone the latest wins, which was trained longest. What was never
+evaluated is the last resort.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from callbacks.collapse.health import Health, state_of
+from callbacks.metrics.names import error_name
 
 if TYPE_CHECKING:
     from callbacks.retention import Retention
 
 Row = Mapping[str, Any]
 
-#: Two standard deviations of a score of one or two thousand samples that were not measured, as a
-#: share of it.
+#: A difference within so many of its standard errors is noise ...
+_ERRORS = 3.0
+#: ... and where these were not measured, within this share of the score.
 _NOISE = 0.08
 
 
@@ -147,34 +152,44 @@ def after_collapse(row: Row, health: Health | None) -> bool:
     return bool(row["images_seen"] >= health.first_onset)
 
 
-def strictly(row: Row, retention: Retention) -> tuple[float, float, int]:
-    """Sort key by score alone; of equals, the higher coverage and then the later one is better."""
+def unbeaten(rows: Iterable[Row], retention: Retention) -> list[Row]:
+    """The rows that no later one equals, the best score first: each is later than those before it.
+
+    Whatever rows are older than all others, only the first few of their unbeaten ones can be among
+    the first few of all; so these are what has to be kept for a choice among a few.
+
+    Args:
+        rows: evaluated, under one protocol.
+        retention: says which score ranks.
+    """
+    found: list[Row] = []
+    for row in sorted(rows, key=lambda row: _strictly(row, retention)):
+        if not found or row["images_seen"] > found[-1]["images_seen"]:
+            found.append(row)
+    return found
+
+
+def _strictly(row: Row, retention: Retention) -> tuple[float, int]:
+    """Sort key by score alone; of equals, the later one is better."""
     score = retention.score(row)
     assert score is not None
-    return score, -_coverage(row), -row["images_seen"]
+    return score, -row["images_seen"]
 
 
 def _ranked(ranking: Sequence[Row], retention: Retention, words: str) -> dict[str, Candidate]:
-    ranking = sorted(ranking, key=lambda row: strictly(row, retention))
+    ranking = sorted(ranking, key=lambda row: _strictly(row, retention))
     name, low = retention.score_name(ranking[0]), retention.direction(ranking[0]) == "min"
     best, of = ("lowest" if low else "highest"), f" of {len(ranking)}" if len(ranking) > 1 else ""
-    limit = strictly(ranking[0], retention)[0] + _noise(ranking[0], retention)
     # Only those that retention keeps may win a draw: so the winner is always still there.
-    level = [row for row in ranking[: retention.top] if strictly(row, retention)[0] <= limit]
-    # Where coverage itself ranks, it cannot decide a draw of coverages.
-    by_coverage = (name or "").startswith("coverage_")
-    chosen = max(
-        level, key=lambda row: (0.0 if by_coverage else _coverage(row), row["images_seen"])
-    )
+    rivals = unbeaten(ranking, retention)[: retention.top]
+    chosen = [row for row in rivals if _level(ranking[0], row, retention)][-1]
     judged = {}
     for rank, row in enumerate(ranking, start=1):
         place = f"{best} {name}{of}" if rank == 1 else f"number {rank}{of} by {name}"
         judged[row["path"]] = Candidate(row, True, f"{words}, {place}", rank, row is chosen)
     if chosen is not ranking[0]:
-        covers = _coverage(chosen) > _coverage(ranking[0])
-        reason = "with more coverage" if covers else "and later"
         path, first = chosen["path"], ranking[0]["path"]
-        why = f"{words}, {name} within noise of the {best}{of}, {reason}"
+        why = f"{words}, {name} within noise of the {best}{of}, and later"
         judged[path] = replace(judged[path], why=why)
         beaten = f"{judged[first].why}, within noise of the chosen one"
         judged[first] = replace(judged[first], why=beaten)
@@ -206,15 +221,12 @@ def _passed_over(row: Row, health: Health | None, retention: Retention) -> str:
     return "evaluated under another protocol than the newest"
 
 
-def _coverage(row: Row) -> float:
-    scores = row.get("scores") or {}
-    values = [value for name, value in scores.items() if name.startswith("coverage_")]
-    return next((float(value) for value in values if value is not None), -1.0)
-
-
-def _noise(row: Row, retention: Retention) -> float:
-    """Two standard deviations of a row's score."""
-    scores, score = row["scores"], retention.score(row)
-    assert score is not None
-    measured = scores.get(f"{retention.score_name(row)}_sd")
-    return 2.0 * measured if measured is not None else _NOISE * abs(score)
+def _level(best: Row, row: Row, retention: Retention) -> bool:
+    """Whether a score differs from the best one by no more than noise."""
+    lowest, score = retention.score(best), retention.score(row)
+    assert lowest is not None and score is not None
+    name = error_name(retention.score_name(best) or "")
+    errors = [one["scores"].get(name) for one in (best, row)]
+    if None in errors:
+        return score - lowest <= _NOISE * abs(lowest)
+    return score - lowest <= _ERRORS * math.hypot(*errors)

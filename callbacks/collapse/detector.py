@@ -18,7 +18,7 @@ from callbacks.collapse.evidence import evidence
 from callbacks.collapse.findings import condition_ignored, findings, look_at_classes
 from callbacks.collapse.memory import Memory
 from callbacks.collapse.onset import FallSum, date_onset
-from callbacks.collapse.partial import PART_NOISE, WatchedParts
+from callbacks.collapse.partial import LostCells
 from callbacks.collapse.records import LOST, WHOLE, Band, Severity, Signals, State, Verdict
 from callbacks.collapse.score import Parts, is_class, parts_of, score_noise
 from callbacks.collapse.sentence_rules import alike, listen, repeats
@@ -28,6 +28,8 @@ from callbacks.collapse.trend import coverage_of, distance_of, never_improved, r
 _DIVERSITY, _COVERAGE, _QUALITY = 0, 1, 2
 #: Noise of the score that a perfect generator has, where the band does not say.
 _LEAST_NOISE = 0.005
+#: Noise of the coverage of a larger sample, as a share of it.
+_COVERAGE_NOISE = 0.012
 
 _Finding = tuple[State, Severity | None, str]
 
@@ -53,7 +55,7 @@ class CollapseDetector:
         self.memory = Memory()
         self.verdict = Verdict("warmup")
         self.probes = 0
-        self._fall, self._watched = FallSum(), WatchedParts(self.memory, self.settings)
+        self._fall, self._cells = FallSum(), LostCells(self.memory, self.settings)
         self._worse = False
         self._counts = {"above": 0, "calm": 0, "since": 0, "rubbish": 0, "far": 0}
 
@@ -142,11 +144,11 @@ class CollapseDetector:
             full = max(drop, lost) >= self.settings.lasting_drop
             return "collapsed", "full" if full else "partial", reason
         in_part = before.state == "suspect" and before.severity == "partial"
-        if in_part and (reason := self._watched.certainty(self._counts["since"])):
+        if in_part and (reason := self._cells.certainty(self._counts["since"])):
             return "collapsed", "partial", reason
         if reason := self._suspicious(parts, drop, dead):
             return "suspect", None, reason
-        if reason := self._watched.suspicion():
+        if reason := self._cells.suspicion():
             return "suspect", "partial", reason
         if before.state == "recovered" and self._counts["since"] < self.settings.settle_probes:
             return "recovered", None, "a collapse is over"
@@ -201,7 +203,7 @@ class CollapseDetector:
         beyond = all(self._z(score) <= settings.steep_z for score in memory.scores[-2:])
         if lower >= settings.suspect_drop and beyond and self._fall.value >= settings.steep_sum:
             return f"the score fell by {drop:.0%}, far beyond its noise", drop
-        reason, lost = self._watched.steep()
+        reason, lost = self._cells.sudden()
         if reason:
             return reason, lost
         suspected = self.verdict.state == "suspect" and self.verdict.severity is None
@@ -229,15 +231,14 @@ class CollapseDetector:
             return f"{dead:.0%} of the classes are dead"
         return alike(self.memory, settings, 1)
 
-    # -- the sums that date falls ------------------------------------------------------------------
+    # -- the sum that dates falls ------------------------------------------------------------------
 
     def _sum_up(self, parts: Parts) -> None:
-        """Carry both cumulative sums on: of the score, which dates, and of the coverage."""
+        """Carry on the cumulative sum of the score, which dates a fall."""
         if not self.memory.healthy:
             return
         level = median(self.memory.healthy[-self.settings.onset_baseline :])
         self._fall.add(self._now, math.log(level / parts.score), self.settings.onset_kappa)
-        self._watched.add(self._now)
 
     # -- divergence and recovery -------------------------------------------------------------------
 
@@ -259,7 +260,7 @@ class CollapseDetector:
         back = 1.0 - score / level <= settings.healthy_drop
         back = back and not (self._repeated(signals) or alike(self.memory, settings, 1))
         if before.severity == "partial":
-            back = self._watched.is_over() if self._watched.fallen else back
+            back = self._cells.is_over() if self._cells.fallen else back
             if min(self.memory.drops[-2:]) >= settings.full_drop:
                 fell = f"the score fell by {self.memory.drops[-1]:.0%}, after a partial collapse"
                 return "collapsed", "full", fell
@@ -312,7 +313,7 @@ class CollapseDetector:
         if coverage is None or not earlier:
             return False
         base = median(earlier)
-        return (coverage - base) / (PART_NOISE * base) <= self.settings.partial_confirm_z
+        return (coverage - base) / (_COVERAGE_NOISE * base) <= self.settings.partial_confirm_z
 
     def rebaseline(self, reason: str, band: Band | None = None) -> None:
         """Begin anew after a planned shock: a new resolution, rate, discriminator or data set.
@@ -323,7 +324,7 @@ class CollapseDetector:
         """
         self.band = band or self.band
         self.memory = Memory()
-        self._fall, self._watched = FallSum(), WatchedParts(self.memory, self.settings)
+        self._fall, self._cells = FallSum(), LostCells(self.memory, self.settings)
         self._counts = dict.fromkeys(self._counts, 0)
         self.planned_probes += self.probes
         self.verdict = Verdict("warmup", reason=reason)
@@ -348,17 +349,16 @@ class CollapseDetector:
                 if alarm:
                     memory.alarm(onset, self._now, self.settings.onset_baseline)
         if state in ("healthy", "recovered") and parts is not None:
-            self._watched.fallen = []
+            self._cells.fallen = []
             memory.settle(parts)
         if state == "recovered" and changed:
             counts["calm"], self._fall = 0, FallSum()
-            self._watched = WatchedParts(memory, self.settings)
         self.verdict = replace(
             before,
             state=state,
             severity=severity,
             peak=memory.peak,
-            lost_share=self._watched.lost_share() if severity == "partial" else None,
+            lost_share=self._cells.lost_share() if severity == "partial" else None,
             onset=moment,
             onset_probe=onset,
             alarm=alarm,
@@ -368,9 +368,9 @@ class CollapseDetector:
     def _date(self, severity: Severity | None) -> int:
         """The probe at which the present fall began."""
         values, summed = self.memory.scores, self._fall.start
-        part = self._watched.first()
-        if part is not None and (severity == "partial" or summed is None):
-            values, summed = part.values, part.sum.start
+        course = self._cells.course()
+        if course and (severity == "partial" or summed is None):
+            values, summed = course, None
         return date_onset(values, self._now - len(values) + 1, summed, self.settings)
 
     def state_dict(self) -> dict[str, Any]:
@@ -384,7 +384,7 @@ class CollapseDetector:
             "verdict": self.verdict.to_dict(),
             "probes": self.probes,
             "fall": asdict(self._fall),
-            "watched": self._watched.to_dict(),
+            "cells": self._cells.to_dict(),
             "counts": dict(self._counts),
             "worse": self._worse,
         }
@@ -395,5 +395,5 @@ class CollapseDetector:
         self.memory = Memory.from_dict(state["memory"])
         self.verdict, self.probes = Verdict.from_dict(state["verdict"]), state["probes"]
         self._fall = FallSum(**state["fall"])
-        self._watched = WatchedParts(self.memory, self.settings, state["watched"])
+        self._cells = LostCells.from_dict(self.memory, self.settings, state["cells"])
         self._counts, self._worse = dict(state["counts"]), state["worse"]

@@ -11,9 +11,9 @@ from callbacks.collapse.score import Parts, robust_sd
 
 #: Probes that are kept: more than any rule looks back.
 _KEPT = 64
-_PARTS = 5
-#: Healthy probes that a surprise is measured against, at least and at most.
-_FIRST, _BEFORE = 4, 12
+_PARTS = 3
+#: Counts are many: as many probes as the refinement of an onset looks back over.
+_CELLS = 24
 
 
 @dataclass
@@ -24,11 +24,11 @@ class Memory:
         moments: images_seen of the latest probes.
         scores: g of the latest probes; the floor of the score where samples were not finite.
         drops: 1 - g / peak of the latest probes since arming.
-        rows: diversity, coverage, quality, recall and classes of the latest probes.
+        rows: diversity, coverage and quality of the latest probes.
+        cells: counts of the latest probes, of each group and cell; empty where there are none.
         healthy: g of the latest healthy probes, oldest first.
         healthy_parts: the row of each of these probes.
-        surprises: how far each part of a healthy probe lay from the median of those before: the
-            noise of a healthy run, wanderings included.
+        healthy_cells: the counts of these probes.
         peak: the healthy level; None before arming.
         fell_from: the level right before the latest alarm's onset, not above the peak: where a run
             that had settled lower is back at; None before there is one.
@@ -45,9 +45,10 @@ class Memory:
     scores: list[float] = field(default_factory=list)
     drops: list[float] = field(default_factory=list)
     rows: list[list[float]] = field(default_factory=list)
+    cells: list[list[list[float]]] = field(default_factory=list)
     healthy: list[float] = field(default_factory=list)
     healthy_parts: list[list[float]] = field(default_factory=list)
-    surprises: list[list[float]] = field(default_factory=list)
+    healthy_cells: list[list[list[float]]] = field(default_factory=list)
     peak: float | None = None
     fell_from: float | None = None
     dead: list[str] = field(default_factory=list)
@@ -69,6 +70,7 @@ class Memory:
         _keep(self.moments, images_seen)
         _keep(self.scores, parts.score if parts else 1e-3)
         _keep(self.rows, _row(parts) if parts else [0.0] * _PARTS)
+        _keep(self.cells, _cells(parts) if parts else [], _CELLS)
 
     def fall(self, drop: float) -> None:
         """Take the fall from the peak that the latest probe shows."""
@@ -79,12 +81,10 @@ class Memory:
 
         It follows medians of three: a lucky probe must not become the norm.
         """
-        if len(self.healthy_parts) >= _FIRST:
-            before = self.healthy_parts[-_BEFORE:]
-            bases = [median(column) for column in zip(*before, strict=True)]
-            _keep(self.surprises, [x - y for x, y in zip(_row(parts), bases, strict=True)])
         _keep(self.healthy, parts.score)
         _keep(self.healthy_parts, _row(parts))
+        if parts.cells:
+            _keep(self.healthy_cells, _cells(parts), _CELLS)
         level = median(self.scores[-3:])
         self.peak = level if self.peak is None else max(self.peak, level)
         if self.unique:
@@ -120,19 +120,9 @@ class Memory:
         latest = self.healthy[-window:]
         return median(latest), max(robust_sd(latest), least * median(latest))
 
-    def level(self, which: int, window: int, lag: int = 0) -> float:
-        """Median of one part, of the healthy probes up to ``lag`` before the latest.
-
-        A fall that has begun already is left out of its own baseline that way.
-        """
-        values = [parts[which] for parts in self.healthy_parts]
-        return median(values[: max(len(values) - lag, 1)][-window:])
-
-    def wander(self, which: int, lag: int, least: float) -> float:
-        """Standard deviation of the surprises of one part, without the latest ``lag``."""
-        rows = self.surprises[: max(len(self.surprises) - lag, 0)]
-        values = [row[which] for row in rows]
-        return max(robust_sd(values), least)
+    def level(self, which: int, window: int) -> float:
+        """Median of one part, of the latest healthy probes."""
+        return median([parts[which] for parts in self.healthy_parts][-window:])
 
     def top(self, which: int) -> float:
         """Mean of the three best healthy values of one part."""
@@ -149,12 +139,16 @@ class Memory:
 
 
 def _row(parts: Parts) -> list[float]:
-    return [parts.diversity, parts.coverage, parts.quality, parts.recall, parts.classes]
+    return [parts.diversity, parts.coverage, parts.quality]
 
 
-def _keep(values: list[Any], value: Any) -> None:
+def _cells(parts: Parts) -> list[list[float]]:
+    return [list(counts) for counts in parts.cells]
+
+
+def _keep(values: list[Any], value: Any, most: int = _KEPT) -> None:
     values.append(value)
-    del values[:-_KEPT]
+    del values[:-most]
 
 
 def _copied(value: Any) -> Any:

@@ -1,76 +1,53 @@
-"""A fall of one part alone: some modes are lost, and the score hardly says so."""
+"""Modes that are lost while the others stay: the score hardly says so, their places do.
+
+The real samples part their space into cells. A healthy generator draws into a cell now more and now
+less often; a mode that is lost leaves its cells empty, the same ones at probe after probe. So what
+is watched is the share of the healthy samples whose cells are all but empty now, over several
+probes together: chance empties no cell for long, and wandering modes empty others every time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from callbacks.collapse.memory import Memory
-from callbacks.collapse.onset import FallSum
 from callbacks.collapse.settings import DetectorSettings
 
-#: The parts that are watched one by one, by their place in a row of the memory.
-WATCHED = {1: "coverage", 3: "recall", 4: "balance of the classes"}
-#: Noise of a part that a perfect generator has at 256 samples: the least that is believed.
-PART_NOISE = 0.012
-#: Standardised falls below this are noise to the cumulative sum ...
-_SLACK = 1.0
-#: ... a sum above this is none any more, and one above this is certain.
-_SUM, _CERTAIN = 10.0, 50.0
+#: Counts of a probe: of each group, of each of its cells.
+Counts = Sequence[Sequence[float]]
 
 
-class PartialFall:
-    """Watches one part against its own level and noise in healthy times.
+class LostCells:
+    """Holds the cells of the latest probes against those of healthy times.
 
     Args:
-        which: of :data:`WATCHED`.
         memory: of the detector.
         settings: of the detector.
-        summed: where the cumulative sum goes on; None begins it.
-
-    Attributes:
-        sum: standardised falls, cumulated.
+        fallen: (group, cell) of what a present suspicion or collapse rests on.
     """
 
     def __init__(
         self,
-        which: int,
         memory: Memory,
         settings: DetectorSettings,
-        summed: FallSum | None = None,
+        fallen: Sequence[Sequence[int]] = (),
     ) -> None:
-        self.which, self.memory, self.settings = which, memory, settings
-        self.sum = summed or FallSum()
+        self.memory, self.settings = memory, settings
+        self.fallen = [(int(group), int(cell)) for group, cell in fallen]
 
-    @property
-    def values(self) -> list[float]:
-        """The part at the latest probes."""
-        return [row[self.which] for row in self.memory.rows]
+    def lost(self, probes: int) -> float:
+        """Share of the healthy samples whose cells are empty in the latest probes.
 
-    def add(self, probe: int) -> None:
-        """Take the latest probe into the sum."""
-        base, sd = self.noise()
-        self.sum.add(probe, (base - self.values[-1]) / sd, _SLACK)
-
-    def noise(self) -> tuple[float, float]:
-        """Level and standard deviation while the generator was healthy."""
-        lag = self.settings.partial_window - 1
-        base = self.memory.level(self.which, self.settings.baseline, lag)
-        return base, self.memory.wander(self.which, lag, max(PART_NOISE * base, 1e-6))
+        Args:
+            probes: that are looked at together.
+        """
+        found = self._empty(probes)
+        return max((share for share, _ in found), default=0.0)
 
     def suspicion(self) -> str:
         """Why the latest probes look like a partial collapse; empty where they do not."""
-        settings, memory = self.settings, self.memory
-        if len(memory.healthy) < settings.partial_after:
-            return ""
-        base, sd = self.noise()
-        recent = self.values[-settings.partial_window :]
-        low = [value for value in recent if value <= (1.0 - settings.partial_drop) * base]
-        clear = (sum(recent) / len(recent) - base) / sd <= settings.partial_z
-        if len(low) >= settings.partial_probes and clear and self.sum.value >= _SUM:
-            return f"the {WATCHED[self.which]} is down by {1.0 - sum(low) / len(low) / base:.0%}"
-        return ""
+        return self._said(self.settings.partial_window, self.settings.partial_drop, "gone")
 
     def certainty(self, probes: int) -> str:
         """Why a suspicion has become certain; empty where it has not.
@@ -78,101 +55,80 @@ class PartialFall:
         Args:
             probes: that it has lasted: as long again as it took to arise.
         """
-        if probes < self.settings.partial_window or self.sum.value < _CERTAIN:
+        if probes < self.settings.partial_window:
             return ""
-        reason = self.suspicion()
-        return f"{reason} and stays there" if reason else ""
+        window = 2 * self.settings.partial_window
+        return self._said(window, self.settings.partial_certain, "gone, and stay away")
 
-    def steep(self) -> float:
-        """Share by which the part is down at two successive probes, far beyond its noise; or 0."""
-        settings = self.settings
-        if len(self.memory.healthy) < settings.partial_after:
-            return 0.0
-        base, sd = self.noise()
-        higher = max(self.values[-2:])
-        beyond = (higher - base) / sd <= settings.part_z
-        return 1.0 - higher / base if beyond and higher <= (1 - settings.part_drop) * base else 0.0
+    def sudden(self) -> tuple[str, float]:
+        """Why two successive probes alone are a collapse, and the share lost; or nothing."""
+        reason = self._said(2, self.settings.part_drop, "gone at once")
+        return reason, self.lost(2) if reason else 0.0
 
     def lost_share(self) -> float:
         """Estimated share of the modes that is lost."""
-        return max(0.0, 1.0 - self.values[-1] / self.noise()[0])
+        return self.lost(self.settings.partial_window)
 
-    def is_over(self) -> bool:
-        """Whether the part is back at its level."""
-        return self.values[-1] >= (1.0 - self.settings.partial_drop / 2) * self.noise()[0]
-
-
-class WatchedParts:
-    """All watched parts together.
-
-    Args:
-        memory: of the detector.
-        settings: of the detector.
-        state: of :meth:`to_dict`; None begins anew.
-
-    Attributes:
-        parts: by :data:`WATCHED`.
-        fallen: those that the present suspicion or collapse rests on.
-    """
-
-    def __init__(
-        self, memory: Memory, settings: DetectorSettings, state: Mapping[str, Any] | None = None
-    ) -> None:
-        sums = state["sums"] if state else {}
-        self.parts = {
-            which: PartialFall(
-                which,
-                memory,
-                settings,
-                FallSum(**sums[str(which)]) if sums else None,
-            )
-            for which in WATCHED
-        }
-        self.fallen: list[int] = list(state["fallen"]) if state else []
-
-    def add(self, probe: int) -> None:
-        """Take the latest probe into all sums."""
-        for part in self.parts.values():
-            part.add(probe)
-
-    def suspicion(self) -> str:
-        """Why there is a suspicion of a partial collapse; empty where there is none."""
-        reasons = {which: part.suspicion() for which, part in self.parts.items()}
-        fallen = [which for which, reason in reasons.items() if reason]
-        if not fallen:
-            return ""
-        self.fallen = fallen
-        return reasons[fallen[0]]
-
-    def certainty(self, probes: int) -> str:
-        """Why a suspicion that has lasted so many probes is certain; empty where it is not."""
-        reasons = [part.certainty(probes) for part in self.parts.values()]
-        return next((reason for reason in reasons if reason), "")
-
-    def steep(self) -> tuple[str, float]:
-        """The part that fell most, far beyond its noise: why, and by which share; or nothing."""
-        falls = {which: part.steep() for which, part in self.parts.items()}
-        worst = max(falls, key=lambda which: falls[which])
-        if not falls[worst] > 0:
-            return "", 0.0
-        self.fallen = [worst]
-        return f"the {WATCHED[worst]} fell by {falls[worst]:.0%}, far beyond its noise", falls[
-            worst
+    def course(self) -> list[float]:
+        """At the latest probes, what is left of the cells that have fallen: 1 in healthy times."""
+        base = self._base(self.settings.partial_window)
+        usual = sum(base[group][cell] for group, cell in self.fallen) if base else 0.0
+        if not usual > 0:
+            return []
+        return [
+            sum(row[group][cell] for group, cell in self.fallen) / usual if row else 0.0
+            for row in self.memory.cells
         ]
 
-    def lost_share(self) -> float:
-        """Estimated share of the modes that is lost."""
-        return max(part.lost_share() for part in self.parts.values())
-
     def is_over(self) -> bool:
-        """Whether what had fallen is back."""
-        return all(self.parts[which].is_over() for which in self.fallen)
+        """Whether what had fallen is back by half."""
+        course = self.course()
+        return not course or course[-1] >= 0.5
 
-    def first(self) -> PartialFall | None:
-        """The part that dates a fall; None where none has fallen."""
-        return self.parts[self.fallen[0]] if self.fallen else None
+    def _said(self, window: int, share: float, how: str) -> str:
+        found = self._empty(window)
+        worst = max(found, key=lambda one: one[0], default=(0.0, []))
+        if not worst[0] >= share:
+            return ""
+        self.fallen = worst[1]
+        return f"modes with {worst[0]:.0%} of the samples are {how}"
+
+    def _empty(self, window: int) -> list[tuple[float, list[tuple[int, int]]]]:
+        """Of each group the share of the samples in cells that are empty now, and these cells."""
+        latest, base = self.memory.cells[-window:], self._base(window)
+        if not base or len(latest) < window or not all(latest):
+            return []
+        found = []
+        for group, usual in enumerate(base):
+            now = _mean([row[group] for row in latest])
+            empty = [
+                cell
+                for cell, count in enumerate(usual)
+                if count > 0 and now[cell] <= self.settings.cell_left * count
+            ]
+            share = sum(usual[cell] for cell in empty) / max(sum(usual), 1e-9)
+            found.append((share, [(group, cell) for cell in empty]))
+        return found
+
+    def _base(self, window: int) -> Counts:
+        """Mean counts of the latest healthy probes that lie before the window."""
+        rows = self.memory.healthy_cells
+        rows = rows[: max(len(rows) - window + 1, 0)][-self.settings.baseline :]
+        if len(rows) < self.settings.partial_after:
+            return ()
+        return [_mean([row[group] for row in rows]) for group in range(len(rows[0]))]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        sums = {str(which): asdict(part.sum) for which, part in self.parts.items()}
-        return {"sums": sums, "fallen": list(self.fallen)}
+        return {"fallen": [list(place) for place in self.fallen]}
+
+    @classmethod
+    def from_dict(
+        cls, memory: Memory, settings: DetectorSettings, state: Mapping[str, Any]
+    ) -> LostCells:
+        """Return what :meth:`to_dict` wrote."""
+        return cls(memory, settings, state["fallen"])
+
+
+def _mean(rows: Sequence[Sequence[float]]) -> list[float]:
+    return [sum(column) / len(rows) for column in zip(*rows, strict=True)]

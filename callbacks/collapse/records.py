@@ -22,6 +22,9 @@ LOST: tuple[State, ...] = ("collapsed", "diverged")
 #: The group of signals over all samples, beside "class <name>" and "<source> to <target>".
 WHOLE = "all"
 
+#: How the names of counts of samples in cells of the reals begin.
+CELL = "cell_"
+
 #: Signal values by group and name; None where a value is not finite.
 Signals = Mapping[str, Mapping[str, float | None]]
 

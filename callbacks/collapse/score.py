@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from callbacks.collapse.records import Band, Signals, Spread
+from callbacks.collapse.records import CELL, Band, Signals, Spread
 
 _LEAST = 1e-3
 
@@ -21,19 +21,15 @@ class Parts:
         coverage: b, the root of coverage and recall against real samples; with a classifier at most
             the share of classes that are drawn.
         quality: q, the precision against real samples. Not part of the score.
-        recall: the recall against real samples, at most 1: of all parts the one that falls by just
-            the share of modes that is lost, and that is quietest in healthy times.
-        classes: the exponential entropy of the classes that are drawn, against real samples, at
-            most 1; 1 where no classifier knows.
         score: g, the root of diversity and coverage, the least of all groups that must not fall.
+        cells: samples in each cell of the reals, of the whole or of each direction.
     """
 
     diversity: float
     coverage: float
     quality: float
     score: float
-    recall: float = 1.0
-    classes: float = 1.0
+    cells: tuple[tuple[float, ...], ...] = ()
 
 
 def parts_of(signals: Signals, band: Band) -> Parts | None:
@@ -60,8 +56,7 @@ def parts_of(signals: Signals, band: Band) -> Parts | None:
         coverage=min(part.coverage for part in wholes),
         quality=min(part.quality for part in wholes),
         score=min([part.score for part in wholes] + ([median(classes)] if classes else [])),
-        recall=min(part.recall for part in wholes),
-        classes=min(part.classes for part in wholes),
+        cells=tuple(_counts(row) for name, row in signals.items() if not is_class(name)),
     )
 
 
@@ -99,9 +94,11 @@ def _group(signals: Mapping[str, float | None], band: Mapping[str, Spread]) -> P
     if not math.isnan(dependence):
         diversity = min(diversity, max(dependence, 0.0))
     score = math.sqrt(max(diversity, _LEAST) * max(covered, _LEAST))
-    entropy = ratio(signals, band, "entropy")
-    classes = 1.0 if math.isnan(entropy) else min(entropy, 1.0)
-    return Parts(diversity, covered, precision, score, min(recall, 1.0), classes)
+    return Parts(diversity, covered, precision, score)
+
+
+def _counts(signals: Mapping[str, float | None]) -> tuple[float, ...]:
+    return tuple(signals[name] or 0.0 for name in sorted(signals) if name.startswith(CELL))
 
 
 def robust_sd(values: Sequence[float]) -> float:

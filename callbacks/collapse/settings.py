@@ -43,14 +43,14 @@ class DetectorSettings:
         alike: self-BLEU-4 above that of real sentences that is one at two successive probes.
         slow_probes: of the last ``slow_window`` probes, how many with ``suspect_drop`` are one.
         slow_window: see ``slow_probes``.
-        part_drop: fall of one part, coverage, recall or the balance of classes, that is a collapse
-            when two successive probes show it beyond ``part_z``.
-        part_z: see ``part_drop``.
-        partial_drop: fall of one part that makes a suspicion of a partial collapse.
-        partial_z: see ``suspect_z``, of the mean of the window.
-        partial_probes: of the last ``partial_window`` probes, how many must show it.
-        partial_window: see ``partial_probes``.
-        partial_after: healthy probes before which nothing is known of the noise of a part.
+        cell_left: share of its samples of healthy times up to which a cell of the reals is empty.
+        part_drop: share of the samples of healthy times whose cells are empty in two successive
+            probes that is a collapse.
+        partial_drop: the same over ``partial_window`` probes that makes a suspicion of a partial
+            collapse.
+        partial_certain: the same over twice as many that is one, where the suspicion has lasted.
+        partial_window: see ``partial_drop``.
+        partial_after: healthy probes before which nothing is known of the cells.
         partial_confirm_z: fall of the coverage of a heavy evaluation, in standard deviations, that
             makes a suspicion of a partial collapse a collapse.
         healthy_drop: a suspicion ends when the drop is back at or below this.
@@ -97,13 +97,12 @@ class DetectorSettings:
     alike: float = 0.2
     slow_probes: int = 5
     slow_window: int = 6
+    cell_left: float = 0.15
     part_drop: float = 0.35
-    part_z: float = -8.0
-    partial_drop: float = 0.08
-    partial_z: float = -4.0
-    partial_probes: int = 4
+    partial_drop: float = 0.05
+    partial_certain: float = 0.12
     partial_window: int = 5
-    partial_after: int = 16
+    partial_after: int = 8
     partial_confirm_z: float = -4.0
     healthy_drop: float = 0.20
     recover_probes: int = 3
@@ -145,7 +144,7 @@ class DetectorSettings:
             ("suspect_drop", "full_drop"),
             ("full_drop", "sudden_drop"),
             ("slow_probes", "slow_window"),
-            ("partial_probes", "partial_window"),
+            ("partial_drop", "partial_certain"),
             ("dead_suspect", "dead_collapsed"),
         ):
             if getattr(self, small) > getattr(self, large):

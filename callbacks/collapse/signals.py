@@ -7,15 +7,16 @@ hundredths of a second on a CPU.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean, median, pstdev
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from callbacks.collapse.records import WHOLE, Spread
+from callbacks.collapse.records import CELL, WHOLE, Spread
 from callbacks.collapse.score import parts_of
+from callbacks.metrics.cells import k_means, nearest_centre
 from callbacks.metrics.diversity import (
     effective_rank,
     mean_distance,
@@ -28,6 +29,8 @@ _NEIGHBOURS = 5
 _DRAWS = 64
 #: Fewest real samples of a group: the neighbours must be a small part of it.
 _LEAST = 16
+#: Generated samples to a cell of the reals, in the mean: so many are hardly ever none by chance.
+_PER_CELL = 8
 #: Share of the real nearest-neighbour distances below which two samples are copies.
 _COPY_QUANTILE = 1e-3
 _LOW_QUANTILE = 0.01
@@ -47,6 +50,7 @@ class ReferenceGroup:
         width: of the Vendi score's kernel, frozen.
         copy_distance: two samples that lie closer than this are copies.
         spread: mean distance between two of them.
+        centres: float32 ``(K, d)``, of cells that the reals fall into: one for each 8 samples.
         band: median, 1 % quantile and spread of each signal for other real samples.
     """
 
@@ -55,6 +59,7 @@ class ReferenceGroup:
     width: float
     copy_distance: float
     spread: float
+    centres: Tensor
     band: dict[str, Spread] = field(default_factory=dict)
 
     @property
@@ -103,6 +108,7 @@ class ReferenceGroup:
             width=float(np.sqrt(_KERNEL_SHARE * middle)) or 1.0,
             copy_distance=0.0,
             spread=mean_distance(squares) or 1.0,
+            centres=k_means(features.float(), max(2, count // _PER_CELL), seed),
         )
         sets = [
             others[torch.from_numpy(draws.permutation(len(others))[:count])] for _ in range(_DRAWS)
@@ -112,9 +118,9 @@ class ReferenceGroup:
         )
         apart = nearest[nearest > 0]
         copy = float(apart.quantile(_COPY_QUANTILE)) if len(apart) else 0.0
-        ready = cls(chosen, reach, blank.width, copy, blank.spread)
+        ready = replace(blank, copy_distance=copy)
         rows = [ready.signals(features[s], None if logits is None else logits[s]) for s in sets]
-        return cls(chosen, reach, blank.width, copy, blank.spread, _band(rows))
+        return replace(ready, band=_band(rows))
 
     def signals(self, fake: Tensor, logits: Tensor | None = None) -> dict[str, float | None]:
         """Signals of one set of generated samples.
@@ -124,7 +130,8 @@ class ReferenceGroup:
             logits: ``(N, C)``, or None.
 
         Returns:
-            Values by name; all None where a sample is not finite.
+            Values by name; all None where a sample is not finite. ``cell_00`` and so on are counts
+            of samples.
         """
         if not bool(torch.isfinite(fake).all()):
             return dict.fromkeys(_NAMES)
@@ -143,6 +150,8 @@ class ReferenceGroup:
             "effective_rank": effective_rank(fake),
             "reals": float(self.samples),
         }
+        homes = nearest_centre(fake.float(), self.centres).bincount(minlength=len(self.centres))
+        found |= {f"{CELL}{n:02d}": float(count) for n, count in enumerate(homes.tolist())}
         if logits is not None:
             found |= classes_drawn(logits)
         return found
@@ -170,7 +179,7 @@ _NAMES = (
 
 
 def classes_drawn(logits: Tensor) -> dict[str, float | None]:
-    """Share of the classes that are drawn, and the exponential entropy of their frequencies.
+    """Share of the classes that are drawn.
 
     A class is drawn when it has a tenth of its fair share of the samples.
 
@@ -180,8 +189,7 @@ def classes_drawn(logits: Tensor) -> dict[str, float | None]:
     n, classes = logits.shape
     counts = torch.bincount(logits.argmax(dim=1), minlength=classes).double()
     drawn = int((counts >= max(1.0, 0.1 * n / classes)).sum())
-    entropy = float(torch.special.entr(counts / n).sum().exp())
-    return {"modes": drawn / classes, "entropy": entropy / classes}
+    return {"modes": drawn / classes}
 
 
 def _share(flags: Tensor) -> float:
@@ -189,7 +197,8 @@ def _share(flags: Tensor) -> float:
 
 
 def _band(rows: Sequence[dict[str, float | None]]) -> dict[str, Spread]:
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    names = [name for name in rows[0] if not name.startswith(CELL)]
+    columns = {name: [row[name] for row in rows] for name in names}
     band = {name: _spread([v for v in values if v is not None]) for name, values in columns.items()}
     scores = [parts.score for row in rows if (parts := parts_of({WHOLE: row}, {WHOLE: band}))]
     if scores:

@@ -28,7 +28,7 @@ class Cells:
     def __init__(self, train: Tensor, held_out: Tensor, count: int, seed: int = 0) -> None:
         check_features("Cells", 1, train=train, held_out=held_out)
         count = min(count, len(train))
-        self._centres = _k_means(train.float(), count, seed)
+        self._centres = k_means(train.float(), count, seed)
         self._cell = torch.arange(len(self._centres))
         first, reals = self.of(train), self.of(held_out)
         self._join(first.bincount(minlength=count), reals.bincount(minlength=count))
@@ -40,7 +40,7 @@ class Cells:
         Args:
             features: ``(N, d)``.
         """
-        return self._cell[_nearest_centre(features.float(), self._centres)]
+        return self._cell[nearest_centre(features.float(), self._centres)]
 
     def _join(self, trained: Tensor, reals: Tensor) -> None:
         """Join cells, poorest first, until each holds enough; the counts are of the first cells."""
@@ -97,12 +97,25 @@ def principal_axes(features: Tensor, count: int, seed: int = 0) -> Tensor:
     return (axes @ rotation.flip(1))[:, :count]
 
 
-def _nearest_centre(features: Tensor, centres: Tensor) -> Tensor:
+def nearest_centre(features: Tensor, centres: Tensor) -> Tensor:
+    """Index of the centre that is nearest to each sample, int64 ``(N,)``.
+
+    Args:
+        features: float ``(N, d)``.
+        centres: ``(K, d)``.
+    """
     return torch.cdist(features, centres).argmin(dim=1)
 
 
-def _k_means(features: Tensor, count: int, seed: int, rounds: int = 50) -> Tensor:
-    """Centres ``(count, d)`` by Lloyd's rounds; the first ones are drawn far apart (k-means++)."""
+def k_means(features: Tensor, count: int, seed: int, rounds: int = 50) -> Tensor:
+    """Centres ``(count, d)`` by Lloyd's rounds; the first ones are drawn far apart (k-means++).
+
+    Args:
+        features: float ``(N, d)``.
+        count: of centres.
+        seed: of the first ones.
+        rounds: at most.
+    """
     draws = torch.Generator().manual_seed(seed)
     first = int(torch.randint(len(features), (1,), generator=draws))
     centres = features[first : first + 1]
@@ -114,7 +127,7 @@ def _k_means(features: Tensor, count: int, seed: int, rounds: int = 50) -> Tenso
         chosen = int(torch.searchsorted(edges, place).clamp_max(len(features) - 1))
         centres = torch.cat([centres, features[chosen : chosen + 1]])
     for _ in range(rounds):
-        homes = _nearest_centre(features, centres)
+        homes = nearest_centre(features, centres)
         sums = torch.zeros_like(centres).index_add_(0, homes, features)
         sizes = homes.bincount(minlength=count).unsqueeze(1)
         # A centre that lost all its samples stays where it is.

@@ -74,6 +74,8 @@ class FeatureSpace(ABC):
         standardised: whether features shall be divided by the spread of the reals, dimension by
             dimension, before they are compared.
         takes_images: whether samples are uint8 images, and not points.
+        waved: whether mean and covariance of the features say too little, so that the Frechet
+            distance is taken of waves over them (:mod:`callbacks.metrics.waves`).
         mixed_sizes: whether images of unlike sizes may share a set: each is brought to one size by
             a filter that does not alias.
     """
@@ -86,6 +88,7 @@ class FeatureSpace(ABC):
     comparable_to_literature: bool = False
     standardised: bool = False
     takes_images: bool = True
+    waved: bool = False
     mixed_sizes: bool = False
 
     @abstractmethod
@@ -113,9 +116,11 @@ class IdentitySpace(FeatureSpace):
 
     id = "identity"
     dim = 2
-    sha256 = hashlib.sha256(b"identity").hexdigest()
+    # The waves over the points belong to it.
+    sha256 = hashlib.sha256(b"identity, waves64").hexdigest()
     resize_id = "none"
     takes_images = False
+    waved = True
 
     def __call__(self, samples: Tensor) -> Features:
         """Return the points themselves, float32 ``(N, 2)``.

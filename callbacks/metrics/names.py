@@ -53,6 +53,15 @@ def score_name(stem: str, space: str, verified: bool, n_fake: int) -> str:
     return f"{published.get(stem, f'{stem}_{space}')}@{count_suffix(n_fake)}"
 
 
+def error_name(name: str) -> str:
+    """Name of the standard error of a score, such as ``se_fd_rand_vgg@2k``.
+
+    Args:
+        name: of the score.
+    """
+    return f"se_{name}"
+
+
 @dataclass(frozen=True)
 class Protocol:
     """Everything that must be equal before two scores may be compared.

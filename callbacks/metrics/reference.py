@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from callbacks.metrics.bank import FeatureBank
 from callbacks.metrics.features import FeatureSpace
 from callbacks.metrics.frechet import Moments, symmetric_root
 from callbacks.metrics.names import Protocol
+from callbacks.metrics.waves import ID, Waves
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,10 @@ class RealStatistics:
         standardised: whether the space asks for features in units of the reals' spread.
         centre: float64 ``(d,)`` subtracted from standardised features; else zeros.
         scale: float64 ``(d,)`` that standardised features are then divided by; else ones.
-        moments: of all real samples, standardised.
-        root: float64 ``(d, d)``, the symmetric root of their covariance; None below d samples,
-            where the Frechet distance has a way that does not need it.
+        waved: whether the Frechet distance is taken of waves over the features.
+        moments: of all real samples, standardised, or of the waves over them.
+        root: float64 ``(d, d)``, the symmetric root of that covariance; None below d samples, where
+            the Frechet distance has a way that does not need it.
         features: float32 ``(K, d)``, standardised; all of the samples, or an even choice.
         floor: what the scores say of real samples, by name: no generator should be expected to
             score better. Empty when it was not computed.
@@ -40,6 +43,7 @@ class RealStatistics:
     standardised: bool
     centre: Tensor
     scale: Tensor
+    waved: bool
     moments: Moments
     root: Tensor | None
     features: Tensor
@@ -91,6 +95,7 @@ class RealStatistics:
             standardised=space.standardised,
             centre=centre,
             scale=scale,
+            waved=space.waved,
             moments=Moments.empty(space.dim),
             root=None,
             features=torch.empty(0, 0),
@@ -98,15 +103,32 @@ class RealStatistics:
             split=split,
         )
         features = blank.standardise(bank.features)
-        moments = Moments.of(features)
-        full = moments.n >= space.dim
         kept = torch.arange(min(most_features, len(bank))) * len(bank)
-        return replace(
-            blank,
-            moments=moments,
-            root=symmetric_root(moments.covariance()) if full else None,
-            features=features[kept // min(most_features, len(bank))],
-        )
+        some = replace(blank, features=features[kept // min(most_features, len(bank))])
+        moments = Moments.of(some.for_frechet(features))
+        full = moments.n >= len(moments.mean)
+        root = symmetric_root(moments.covariance()) if full else None
+        return replace(some, moments=moments, root=root)
+
+    @property
+    def frechet_space(self) -> str:
+        """Name of the space of the Frechet distance."""
+        return ID if self.waved else self.space
+
+    @cached_property
+    def _waves(self) -> Waves:
+        return Waves(self.features)
+
+    def for_frechet(self, features: Tensor) -> Tensor:
+        """What the Frechet distance is taken of.
+
+        Args:
+            features: standardised ``(N, d)``.
+
+        Returns:
+            The same, or the waves over them.
+        """
+        return self._waves(features) if self.waved else features
 
     def standardise(self, features: Tensor) -> Tensor:
         """Bring features into the units in which they are compared.
@@ -140,7 +162,7 @@ class RealStatistics:
             space=space.id,
             sha256=space.sha256,
             resize=space.resize_id,
-            dim=space.dim,
+            dim=len(self.moments.mean),
             n_fake=n_fake,
             n_real=self.moments.n,
             split=self.split,
@@ -156,6 +178,7 @@ class RealStatistics:
             "space": np.array(self.space),
             "verified": np.array(self.verified),
             "standardised": np.array(self.standardised),
+            "waved": np.array(self.waved),
             "centre": self.centre.numpy(),
             "scale": self.scale.numpy(),
             "n": np.array(self.moments.n),
@@ -186,6 +209,7 @@ class RealStatistics:
             space=str(arrays["space"]),
             verified=bool(arrays["verified"]),
             standardised=bool(arrays["standardised"]),
+            waved=bool(arrays["waved"]),
             centre=tensors["centre"],
             scale=tensors["scale"],
             moments=Moments(int(arrays["n"]), tensors["mean"], tensors["scatter"]),

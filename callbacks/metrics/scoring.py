@@ -9,9 +9,10 @@ from torch import Tensor
 from callbacks.metrics.bank import FeatureBank
 from callbacks.metrics.classifier import classifier_score, classifier_verdicts
 from callbacks.metrics.frechet import Moments, frechet_distance, frechet_from_features
+from callbacks.metrics.frechet_error import frechet_error, frechet_error_from_features
 from callbacks.metrics.kernel import kernel_distance
 from callbacks.metrics.manifold import Neighbours, manifold_scores
-from callbacks.metrics.names import score_name
+from callbacks.metrics.names import error_name, score_name
 from callbacks.metrics.reference import RealStatistics
 
 
@@ -79,9 +80,10 @@ def score_bank(
             rounding.
 
     Returns:
-        Scores by name: Frechet and kernel distance (``_se``: standard error), precision, recall,
-        density, coverage; with logits also the classifier score (``_sd``: spread over splits),
-        confidence and entropies. Where :attr:`FeatureBank.problem` has a reason, all are nan.
+        Scores by name: Frechet distance (``se_`` before it: standard error), kernel distance
+        (``_se``), precision, recall, density, coverage; with logits also the classifier score
+        (``_sd``: spread over splits), confidence and entropies. Where
+        :attr:`FeatureBank.problem` has a reason, all are nan.
 
     Raises:
         ValueError: when the bank is of another space, or too small.
@@ -99,7 +101,7 @@ def score_bank(
     def put(stem: str, value: float, n: int = len(fake)) -> None:
         scores[score_name(stem, real.space, real.verified, n)] = value
 
-    put("fd", _frechet(real, real_features, features))
+    scores |= frechet_scores(real, real_features, features)
     kernel = kernel_distance(
         real_features, features, chosen.kernel_subsets, chosen.kernel_subset_size, chosen.seed
     )
@@ -121,13 +123,29 @@ def score_bank(
     return scores
 
 
-def _frechet(real: RealStatistics, real_features: Tensor, features: Tensor) -> float:
+def frechet_scores(
+    real: RealStatistics, real_features: Tensor, features: Tensor
+) -> dict[str, float]:
+    """The Frechet distance and its standard error, by name.
+
+    Args:
+        real: statistics of the reference.
+        real_features: those of :attr:`RealStatistics.features`, on the device of ``features``.
+        features: ``(N, d)`` of generated samples, standardised.
+    """
     whole = len(real_features) == real.moments.n
-    if whole and max(len(features), real.moments.n) < features.shape[1]:
-        return frechet_from_features(real_features, features).value
-    fake = Moments.of(features)
-    fake = Moments(fake.n, fake.mean.cpu(), fake.scatter.cpu())
-    return frechet_distance(real.moments, fake, real.root).value
+    seen = real.for_frechet(features)
+    if whole and max(len(seen), real.moments.n) < seen.shape[1]:
+        reals = real.for_frechet(real_features)
+        distance = frechet_from_features(reals, seen).value
+        error = frechet_error_from_features(reals, seen)
+    else:
+        fake = Moments.of(seen)
+        fake = Moments(fake.n, fake.mean.cpu(), fake.scatter.cpu())
+        distance = frechet_distance(real.moments, fake, real.root).value
+        error = frechet_error(real.moments, seen, real.root)
+    name = score_name("fd", real.frechet_space, real.verified, len(features))
+    return {name: distance, error_name(name): error}
 
 
 def _manifold_sides(real: Tensor, fake: Tensor, settings: ScoreSettings) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from typing import Any
 from callbacks.metrics.names import Protocol
 from callbacks.retention import better
 
-_SPREAD = re.compile(r"^(kd|kid|kid_clean|cs|is)_(se|sd)(?=[_@])")
+_SPREAD = re.compile(r"^(kd|kid|kid_clean|cs|is)_(se|sd)(?=[_@])|^se_(?=fd_|fid)")
 
 
 def direction(score: str) -> str:
@@ -23,8 +23,8 @@ def direction(score: str) -> str:
 
 
 def spread_of(score: str) -> str | None:
-    """The score whose standard error (``_se``) or deviation (``_sd``) this is; else ``None``."""
-    base, found = _SPREAD.subn(r"\1", score)
+    """The score whose standard error (``se``) or deviation (``sd``) this is; else ``None``."""
+    base, found = _SPREAD.subn(lambda match: match[1] or "", score)
     return base if found else None
 
 

@@ -88,12 +88,9 @@ def test_bad_rule_is_refused(options: dict[str, Any], message: str) -> None:
         assert Retention(monitor="loss", mode="min").score(row(0, loss=2.0)) == 2.0
 
 
-def test_points_in_the_plane_are_ranked_by_coverage() -> None:
-    """Two moments of a mixture say nothing of its modes; in any other space the distance ranks."""
-    plane = {"fd_identity@2k": 0.1, "coverage_identity@2k": 0.9}
-    images = {"fd_cls_x@2k": 0.1, "coverage_cls_x@2k": 0.9}
-    assert Retention().score_name({"scores": plane}) == "coverage_identity@2k"
-    assert Retention().score({"scores": plane}) == -0.9
-    assert Retention().score_name({"scores": images}) == "fd_cls_x@2k"
-    assert Retention().score_name({"scores": {"fd_identity@2k": 0.1}}) == "fd_identity@2k"
-    assert Retention(monitor="fd_identity@2k").score({"scores": plane}) == 0.1
+def test_errors_of_scores_rank_nothing() -> None:
+    scores = {"se_fd_waves64@2k": 0.1, "fd_waves64@2k": 0.4, "coverage_identity@2k": 0.9}
+    assert Retention().score_name({"scores": scores}) == "fd_waves64@2k"
+    assert Retention().score({"scores": scores}) == 0.4
+    assert Retention().score_name({"scores": {"se_fd_x@2k": 0.1}}) is None
+    assert Retention(monitor="coverage_identity@2k").score({"scores": scores}) == -0.9

@@ -10,7 +10,7 @@ from callbacks.collapse.candidates import pre_collapse
 from callbacks.collapse.health import Health, window_of
 from callbacks.collapse.records import Verdict
 from callbacks.retention import Retention, thinned
-from tests.helpers_checkpoints import paths, row
+from tests.helpers_checkpoints import FD, paths, row
 
 STEP = 10
 
@@ -109,10 +109,10 @@ def story(run: Simulated, draws: random.Random, moments: int) -> None:
         # onset at its beginning leaves none of them.
         streak = 0 if streak > 12 else streak + (streak > 0 or draws.random() < 0.1)
         if draws.random() < evaluated:
-            # Rounded, so that there are equals; the noise makes draws within it.
-            coverage = {"coverage_x": round(draws.random(), 1)}
+            # Rounded, so that there are equals; the noise, measured or not, makes draws within it.
+            errors = {f"se_{FD}": draws.choice([0.1, 1.0, 3.0])} if draws.random() < 0.7 else {}
             luck = draws.uniform(0.8, 1.2) if streak == 0 else 0.7 - 0.02 * streak
-            run.write(round(drift * luck, 1), protocol, **coverage)
+            run.write(round(drift * luck, 1), protocol, **errors)
         elif draws.random() < 0.8:
             run.write(None)
         run.check()

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from callbacks.collapse.candidates import best_first, candidates, pre_collapse, why_none
+from callbacks.collapse.candidates import best_first, candidates, pre_collapse, unbeaten, why_none
 from callbacks.collapse.health import Health
 from callbacks.retention import Retention
 from tests.helpers_checkpoints import FD, paths, row
@@ -104,34 +104,47 @@ def test_without_a_collapse_it_is_the_best_healthy_one_so_far() -> None:
     assert judged[1].why == f"healthy, lowest {FD} of 3"
 
 
-def test_of_equals_within_noise_the_one_with_more_coverage_is_chosen_then_the_later() -> None:
-    def rows(second: float, **more: float) -> list[dict[str, Any]]:
-        return [row(10, 10.0, **{"coverage_x": 0.8}), row(20, second, **more)]
+def test_of_equals_within_noise_the_later_is_chosen() -> None:
+    def rows(second: float) -> list[dict[str, Any]]:
+        return [row(10, 10.0), row(20, second)]
 
-    better = {"coverage_x": 0.9}
-    assert chosen(rows(10.79, **better), Health("healthy")) == "20"
-    assert chosen(rows(10.81, **better), Health("healthy")) == "10"
-    assert chosen(rows(10.79, **{"coverage_x": 0.7}), Health("healthy")) == "10"
-    assert chosen(rows(10.79, **{"coverage_x": 0.8}), Health("healthy")) == "20"
-    assert chosen(rows(10.0, **{"coverage_x": 0.8}), Health("healthy")) == "20"
-    found = whys(rows(10.79, **better), Health("healthy"))
-    assert found["20"] == f"healthy, {FD} within noise of the lowest of 2, with more coverage"
+    assert chosen(rows(10.79), Health("healthy")) == "20"
+    assert chosen(rows(10.81), Health("healthy")) == "10"
+    assert chosen(rows(10.0), Health("healthy")) == "20"
+    assert chosen([row(10, 10.79), row(20, 10.0)], Health("healthy")) == "20"
+    found = whys(rows(10.79), Health("healthy"))
+    assert found["20"] == f"healthy, {FD} within noise of the lowest of 2, and later"
     assert found["10"] == f"healthy, lowest {FD} of 2, within noise of the chosen one"
 
 
 def test_noise_that_was_measured_replaces_the_share_of_the_score() -> None:
-    def rows(sd: float) -> list[dict[str, Any]]:
-        return [row(10, 10.0, **{f"{FD}_sd": sd}), row(20, 11.0, **{"coverage_x": 0.9})]
+    """Three standard errors of the difference: with 0.3 and 0.4 these are 1.5."""
 
-    assert chosen(rows(0.51), Health("healthy")) == "20"
-    assert chosen(rows(0.49), Health("healthy")) == "10"
+    def rows(second: float, **errors: float) -> list[dict[str, Any]]:
+        first = {f"se_{FD}": 0.3}
+        return [row(10, 10.0, **first), row(20, second, **errors)]
+
+    assert chosen(rows(11.49, **{f"se_{FD}": 0.4}), Health("healthy")) == "20"
+    assert chosen(rows(11.51, **{f"se_{FD}": 0.4}), Health("healthy")) == "10"
+    # One that was not measured takes the share.
+    assert chosen(rows(10.81), Health("healthy")) == "10"
+    assert chosen(rows(10.79), Health("healthy")) == "20"
 
 
 def test_only_as_many_as_are_kept_take_part_in_a_draw() -> None:
-    rows = [row(10 * n, 10.0 + 0.01 * n, **{"coverage_x": 0.1 * n}) for n in range(1, 6)]
+    rows = [row(10 * n, 10.0 + 0.01 * n) for n in range(1, 6)]
     assert chosen(rows, Health("healthy")) == "30"
     assert chosen(rows, Health("healthy"), Retention(keep_best=5)) == "50"
     assert chosen(rows, Health("healthy"), Retention(keep_best=0)) == "10"
+
+
+def test_what_a_later_one_equals_takes_no_place_in_a_draw() -> None:
+    """Four are lower than the last one, but three of these were beaten later."""
+    rows = [row(10, 10.4), row(20, 10.3), row(30, 10.2), row(40, 10.0), row(50, 10.5)]
+    assert chosen(rows, Health("healthy")) == "50"
+    assert paths(unbeaten(rows, KEEP)) == ["40", "50"]
+    level = [row(10, 1.0), row(20, 1.0), row(30, 3.0), row(40, 2.0)]
+    assert paths(unbeaten(level, KEEP)) == ["20", "40"]
 
 
 def test_fallback_is_the_newest_healthy_one_that_was_never_evaluated() -> None:
@@ -160,7 +173,7 @@ def test_a_file_that_is_gone_is_not_chosen() -> None:
 
 
 def test_best_first_begins_with_the_chosen_one() -> None:
-    rows = [row(10, 10.0), row(20, 10.1, **{"coverage_x": 0.9}), row(30, 20.0)]
+    rows = [row(10, 10.0), row(20, 10.1), row(30, 20.0)]
     assert paths(best_first(rows, Health("healthy"), KEEP)) == ["20", "10", "30"]
     assert paths(best_first(rows, Health("healthy"), KEEP, 2)) == ["20", "10"]
     assert best_first([], Health("healthy"), KEEP) == []
@@ -181,15 +194,3 @@ def test_why_there_is_none_is_told() -> None:
     assert why_none(late, fallen(2000)) == (
         "the first healthy checkpoint is of 2,000 images, the fall began at 2,000"
     )
-
-
-def test_where_coverage_ranks_a_draw_goes_to_the_later_one() -> None:
-    def rows(second: float) -> list[dict[str, Any]]:
-        plane = {"fd_identity@2k": 1.0}
-        return [
-            {**row(10, 1.0), "scores": {**plane, "coverage_identity@2k": 0.60}},
-            {**row(20, 1.0), "scores": {**plane, "coverage_identity@2k": second}},
-        ]
-
-    assert chosen(rows(0.56), Health("healthy")) == "20"
-    assert chosen(rows(0.54), Health("healthy")) == "10"

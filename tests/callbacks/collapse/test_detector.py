@@ -108,23 +108,77 @@ def test_second_draw_is_asked_for_and_the_better_one_is_believed():
     assert (verdict.state, verdict.score) == ("healthy", pytest.approx(0.69))
 
 
-def test_loss_of_one_mode_in_ten_is_a_partial_suspicion_then_a_partial_collapse():
-    stream = [*RISING[:6], *[0.9, 0.91, 0.89, 0.9] * 5, *[0.81, 0.8, 0.82, 0.81] * 5]
-    verdicts = feed(stream)
+#: Seven modes of eight cells, and what is left of them without one, and without four.
+WHOLE = [20.0, 40.0, 30.0, 40.0, 20.0, 40.0, 30.0, 36.0]
+LESS = [20.0, 44.0, 34.0, 44.0, 24.0, 50.0, 1.0, 39.0]
+FEW = [0.0, 90.0, 0.0, 1.0, 0.0, 85.0, 1.0, 79.0]
+
+
+def whole(score=0.9):
+    return {"score": score, "cells": WHOLE}
+
+
+def less(score=0.88):
+    return {"score": score, "cells": LESS}
+
+
+#: Healthy from the second probe on: the cells are known at the 26th.
+KNOWN = [*({"score": score, "cells": WHOLE} for score in RISING[:6]), *[whole()] * 20]
+
+
+def test_loss_of_one_mode_in_eight_is_a_partial_suspicion_then_a_partial_collapse():
+    """Of five probes together a tenth of its samples is left, so the fifth makes it suspect."""
+    verdicts = feed([*KNOWN, *[less()] * 20])
     first = states(verdicts).index("suspect")
-    assert 26 + 3 <= first <= 26 + 5
+    assert first == 26 + 4
     assert verdicts[first].severity == "partial"
-    assert verdicts[first].lost_share == pytest.approx(0.1, abs=0.02)
+    assert verdicts[first].lost_share == pytest.approx(30 / 256)
+    assert verdicts[first].reason == "modes with 12% of the samples are gone"
+    # Twelve hundredths make it certain.
+    assert not any(v.alarm for v in verdicts)
+    without_two = [*LESS[:4], 0.0, *LESS[5:]]
+    verdicts = feed([*KNOWN, *[{"score": 0.85, "cells": without_two}] * 20])
     alarm = next(v for v in verdicts if v.alarm)
     assert (alarm.state, alarm.severity) == ("collapsed", "partial")
+    assert verdicts.index(alarm) == 26 + 9
     assert alarm.onset_probe == 26
+    assert alarm.reason == "modes with 20% of the samples are gone, and stay away"
+
+
+def test_modes_that_are_missing_by_turns_are_wandering_and_not_lost():
+    away = [[0.0 if n == turn else c for n, c in enumerate(WHOLE)] for turn in (0, 2, 4, 6)]
+    verdicts = feed([*KNOWN, *({"score": 0.9, "cells": cells} for cells in away * 6)])
+    assert set(states(verdicts)[26:]) == {"healthy"}
+
+
+def test_modes_that_were_never_drawn_are_not_lost():
+    poor = [0.0, 60.0, 0.0, 60.0, 40.0, 50.0, 0.0, 46.0]
+    verdicts = feed([{"score": score, "cells": poor} for score in [*RISING, *[0.7] * 20]])
+    assert states(verdicts)[-1] == "healthy"
+
+
+def test_half_of_the_modes_gone_at_once_is_a_full_collapse_after_two_probes():
+    verdicts = feed([*KNOWN, *[{"score": 0.85, "cells": FEW}] * 2])
+    assert states(verdicts)[-2:] == ["healthy", "collapsed"]
+    assert (verdicts[-1].severity, verdicts[-1].onset_probe) == ("full", 26)
+    assert "gone at once" in verdicts[-1].reason
+
+
+def test_lost_modes_that_come_back_end_a_partial_collapse():
+    bad = [{"score": 0.85, "cells": [*LESS[:4], 0.0, *LESS[5:]]}] * 10
+    verdicts = feed([*KNOWN, *bad, *[whole()] * 9])
+    assert states(verdicts)[35] == "collapsed"
+    assert states(verdicts)[-9:] == ["collapsed"] * 2 + ["recovered"] * 5 + ["healthy"] * 2
+    # Others that come more often instead are no recovery.
+    verdicts = feed([*KNOWN, *bad, *bad])
+    assert states(verdicts)[-1] == "collapsed"
 
 
 def test_larger_sample_confirms_a_partial_suspicion_at_once():
     detector = CollapseDetector(band())
-    feed([*RISING[:6], *[0.9, 0.91, 0.89, 0.9] * 5], detector)
+    feed(KNOWN, detector)
     detector.evaluated(2_600, {"fd_x@2k": 1.0, "coverage_x@2k": 0.90})
-    feed([0.81, 0.8, 0.82, 0.81, 0.8], detector)
+    feed([less()] * 5, detector)
     assert (detector.verdict.state, detector.verdict.severity) == ("suspect", "partial")
     assert detector.evaluated(3_100, {"fd_x@2k": 1.1, "coverage_x@2k": 0.89}) is None
     verdict = detector.evaluated(3_100, {"fd_x@2k": 1.1, "coverage_x@2k": 0.80})
@@ -132,8 +186,8 @@ def test_larger_sample_confirms_a_partial_suspicion_at_once():
 
 
 def test_partial_collapse_that_gets_worse_raises_a_second_alarm():
-    stream = [*RISING[:6], *[0.9, 0.91, 0.89, 0.9] * 5, *[0.81] * 18, 0.3, 0.3]
-    verdicts = feed(stream)
+    bad = {"score": 0.85, "cells": [*LESS[:4], 0.0, *LESS[5:]]}
+    verdicts = feed([*KNOWN, *[bad] * 18, *[{**bad, "score": 0.3}] * 2])
     alarms = [v.severity for v in verdicts if v.alarm]
     assert alarms == ["partial", "full"]
 

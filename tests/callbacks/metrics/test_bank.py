@@ -12,6 +12,7 @@ from callbacks.metrics.bank import BankBuilder, FeatureBank
 from callbacks.metrics.classifier import classifier_score
 from callbacks.metrics.features import Features, FeatureSpace, IdentitySpace
 from callbacks.metrics.frechet import frechet_from_features
+from callbacks.metrics.frechet_error import frechet_error
 from callbacks.metrics.kernel import kernel_distance
 from callbacks.metrics.manifold import Neighbours, manifold_scores
 from callbacks.metrics.rand_vgg import RandVGGSpace
@@ -95,6 +96,8 @@ def test_every_score_equals_its_function() -> None:
     scores = score_bank(real, bank, settings)
     fd = frechet_from_features(real.features, bank.features).value
     assert scores["fd_pixels@40"] == pytest.approx(fd, rel=1e-9)
+    error = frechet_error(real.moments, bank.features)
+    assert scores["se_fd_pixels@40"] == pytest.approx(error, rel=1e-9)
     kernel = kernel_distance(real.features, bank.features, 3, 20)
     assert scores["kd_pixels@40"] == kernel.value
     assert scores["kd_se_pixels@40"] == kernel.spread

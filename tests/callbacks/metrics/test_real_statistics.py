@@ -107,8 +107,14 @@ def test_collapsed_samples_score_worse_than_the_floor(stripes: StripeData) -> No
 
 def test_points_have_statistics_too(cache: Path) -> None:
     real = real_statistics(RingData(), IdentitySpace(), n_fake=200)
-    assert real.floor["fd_identity@200"] < 0.1
-    assert real.moments.n == 200
+    assert real.moments.n == 200 and real.frechet_space == "waves64"
+    # The same mean and covariance, and no mode.
+    blob = torch.randn(200, 2, generator=torch.Generator().manual_seed(1))
+    builder = BankBuilder(IdentitySpace(), 200)
+    builder.add(blob * real.features.std(dim=0) + real.features.mean(dim=0))
+    found = score_bank(real, builder.finish())
+    assert found["fd_waves64@200"] > 5 * real.floor["fd_waves64@200"]
+    assert found["fd_waves64@200"] > 10 * found["se_fd_waves64@200"] > 0
 
 
 def test_protocol_says_what_was_computed(stripes: StripeData) -> None:
