@@ -328,6 +328,18 @@ def test_state_travels_as_json_and_goes_on_alike_in_the_middle_of_a_suspicion():
         assert feed(stream[cut:], second) == whole[cut:], cut
 
 
+def test_cells_travel_as_json_in_the_middle_of_a_partial_collapse():
+    bad = [{"score": 0.85, "cells": [*LESS[:4], 0.0, *LESS[5:]]}] * 14
+    stream = [*KNOWN, *bad, *[whole()] * 9]
+    expected = feed(stream)
+    assert {"suspect", "collapsed", "recovered"} < set(states(expected))
+    for cut in (20, 28, 32, 38, 42, 45):
+        first, second = CollapseDetector(band()), CollapseDetector(band())
+        feed(stream[:cut], first)
+        second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+        assert feed(stream[cut:], second) == expected[cut:], cut
+
+
 def test_classes_that_die_are_named_and_raise_the_state():
     names = [f"class {digit}" for digit in range(10)]
     detector = CollapseDetector(band(["all", *names]))
