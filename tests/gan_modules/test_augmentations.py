@@ -190,10 +190,13 @@ def test_it_can_be_differentiated_twice_through(name: str) -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_two_ranks_draw_what_one_process_draws(name: str) -> None:
-    x = images(8)
+    x = images(8).double()
     whole = EVERY[name](x, Noise(6))
     parts = [EVERY[name](x[4 * r : 4 * r + 4], Noise(6, rank=r)) for r in range(2)]
-    assert torch.equal(torch.cat(parts), whole)
+    # Some processors round a product of half as many rows otherwise; another draw is far off.
+    torch.testing.assert_close(torch.cat(parts), whole, rtol=0.0, atol=1e-12)
+    other = EVERY[name](x[4:], Noise(6, rank=0))
+    assert (other - whole[4:]).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("name", EVERY)
