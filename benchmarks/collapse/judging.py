@@ -165,7 +165,9 @@ def hidden(signals: Signals, band: Band, name: str) -> Signals:
         return signals
     changed = {}
     for group, row in signals.items():
-        changed[group] = {k: v for k, v in row.items() if name != "cells" or CELL not in k}
+        changed[group] = {
+            key: value for key, value in row.items() if name != "cells" or not key.startswith(CELL)
+        }
         if row.get(name) is not None:
             spread = band.get(group, {}).get(name)
             changed[group][name] = spread["median"] if spread else 0.0

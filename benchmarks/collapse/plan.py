@@ -18,8 +18,8 @@ CALIBRATION_SEEDS = (0, 1, 2, 3)
 #: The tables of 4 to 9 were looked at between earlier versions of the detector.
 TEST_SEEDS = (10, 11, 12, 13, 14, 15)
 
-#: Families and injections that tuning on the calibration seeds leaves out. The rule of lost cells is
-#: the exception: it was made with those of seeds 0 to 3 in sight.
+#: Families and injections that tuning on the calibration seeds leaves out. The rule of lost cells
+#: is the exception: it was made with those of seeds 0 to 3 in sight.
 HELD_OUT_FAMILIES = ("wgan_gp",)
 HELD_OUT_INJECTIONS = ("class_drop", "class_drop_slow")
 

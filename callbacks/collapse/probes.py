@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from callbacks.collapse.records import WHOLE, Band
-from callbacks.collapse.signals import ReferenceGroup
+from callbacks.collapse.signals import PER_CELL, ReferenceGroup
 from callbacks.collapse.translation_signals import direction_signals
 from callbacks.metrics.bank import BankBuilder, FeatureBank
 from callbacks.metrics.features import FeatureSpace
@@ -119,6 +119,7 @@ class SampleProber(Prober):
             self.measured(bank.features),
             samples,
             logits=bank.logits if self._with_classes else None,
+            per_cell=PER_CELL,
         )
         if group is None:
             raise TooFewRealsError(f"data must hold at least 48 real samples, got {len(reals)}")
@@ -237,7 +238,7 @@ class TranslationProber(Prober):
         self._take_units(torch.cat(list(banks.values())))
         targets = {}
         for domain, samples in reals.items():
-            group = ReferenceGroup.of(self.measured(banks[domain]), _INPUTS)
+            group = ReferenceGroup.of(self.measured(banks[domain]), _INPUTS, per_cell=PER_CELL)
             if group is None:
                 raise TooFewRealsError(
                     f"domain {domain} must hold at least 48 real samples, got {len(samples)}"

@@ -30,7 +30,7 @@ _DRAWS = 64
 #: Fewest real samples of a group: the neighbours must be a small part of it.
 _LEAST = 16
 #: Generated samples to a cell of the reals, in the mean: so many are hardly ever none by chance.
-_PER_CELL = 8
+PER_CELL = 8
 #: Share of the real nearest-neighbour distances below which two samples are copies.
 _COPY_QUANTILE = 1e-3
 _LOW_QUANTILE = 0.01
@@ -50,7 +50,7 @@ class ReferenceGroup:
         width: of the Vendi score's kernel, frozen.
         copy_distance: two samples that lie closer than this are copies.
         spread: mean distance between two of them.
-        centres: float32 ``(K, d)``, of cells that the reals fall into: one for each 8 samples.
+        centres: float32 ``(K, d)``, of cells that the reals fall into; none where K is 0.
         band: median, 1 % quantile and spread of each signal for other real samples.
     """
 
@@ -69,7 +69,12 @@ class ReferenceGroup:
 
     @classmethod
     def of(
-        cls, features: Tensor, samples: int, seed: int = 0, logits: Tensor | None = None
+        cls,
+        features: Tensor,
+        samples: int,
+        seed: int = 0,
+        logits: Tensor | None = None,
+        per_cell: int = 0,
     ) -> ReferenceGroup | None:
         """Choose the reference and draw the band by half-sampling from the other reals.
 
@@ -81,6 +86,7 @@ class ReferenceGroup:
             samples: N; a third of the reals where there are fewer than 3 N.
             seed: of the choice.
             logits: ``(M, C)`` verdicts of a classifier on the same samples, or None.
+            per_cell: generated samples to a cell, in the mean; 0 counts none.
 
         Returns:
             None for fewer than 48 reals.
@@ -108,7 +114,7 @@ class ReferenceGroup:
             width=float(np.sqrt(_KERNEL_SHARE * middle)) or 1.0,
             copy_distance=0.0,
             spread=mean_distance(squares) or 1.0,
-            centres=k_means(features.float(), max(2, count // _PER_CELL), seed),
+            centres=k_means(features.float(), count // per_cell, seed) if per_cell else chosen[:0],
         )
         sets = [
             others[torch.from_numpy(draws.permutation(len(others))[:count])] for _ in range(_DRAWS)
@@ -150,8 +156,10 @@ class ReferenceGroup:
             "effective_rank": effective_rank(fake),
             "reals": float(self.samples),
         }
-        homes = nearest_centre(fake.float(), self.centres).bincount(minlength=len(self.centres))
-        found |= {f"{CELL}{n:02d}": float(count) for n, count in enumerate(homes.tolist())}
+        if len(self.centres):
+            homes = nearest_centre(fake.float(), self.centres)
+            counts = homes.bincount(minlength=len(self.centres)).tolist()
+            found |= {f"{CELL}{n:02d}": float(count) for n, count in enumerate(counts)}
         if logits is not None:
             found |= classes_drawn(logits)
         return found

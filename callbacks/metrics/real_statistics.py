@@ -22,6 +22,9 @@ from callbacks.metrics.reading import (
 from callbacks.metrics.reference import RealStatistics
 from callbacks.metrics.scoring import ScoreSettings, score_bank
 
+#: Changes with what is kept of the reals, so that older files are not read.
+_FORMAT = 2
+
 
 def real_statistics(
     data: ReferenceData,
@@ -71,6 +74,7 @@ def real_statistics(
         "resize": space.resize_id,
         "fingerprint": data.fingerprint(),
         "settings": chosen.line(),
+        "statistics": _FORMAT,
     }
     path = cache_path("real", key, folder)
     arrays = on_rank_zero(lambda: read_arrays(path, key))

@@ -224,6 +224,8 @@ def test_stem_is_what_is_measured() -> None:
 def test_standard_errors_are_known_by_name() -> None:
     assert spread_of("kid_clean_se@50k") == "kid_clean@50k"
     assert spread_of("cs_sd_cls@2k") == "cs_cls@2k"
+    assert spread_of("se_fd_waves64@2k") == "fd_waves64@2k"
+    assert spread_of("se_fid_clean@50k") == "fid_clean@50k" and spread_of("se_net@2k") is None
     assert spread_of("kd_rand_vgg@2k") is None and spread_of("fd_se_net@2k") is None
 
 

@@ -379,6 +379,22 @@ def test_thresholds_move_the_verdict():
     assert feed(stream)[-1].state == "collapsed"
     mild = DetectorSettings(full_drop=0.7, steep_sum=9.0, sudden_drop=0.9)
     assert feed(stream, settings=mild)[-1].state == "suspect"
+    bad = [{"score": 0.85, "cells": [*LESS[:4], 0.0, *LESS[5:]]}] * 10
+    assert feed([*KNOWN, *bad])[-1].state == "collapsed"
+    for mild in (
+        DetectorSettings(partial_certain=0.25),
+        DetectorSettings(partial_window=6),
+    ):
+        assert feed([*KNOWN, *bad], settings=mild)[-1].state == "suspect"
+    for blind in (
+        DetectorSettings(partial_drop=0.25, partial_certain=0.25),
+        DetectorSettings(partial_after=30),
+        # Of the seventh cell a thirtieth is left, of the fifth nothing; both make a fifth.
+        DetectorSettings(cell_left=0.01, partial_drop=0.15, partial_certain=0.15),
+    ):
+        assert feed([*KNOWN, *bad], settings=blind)[-1].state == "healthy"
+    strict = DetectorSettings(part_drop=0.15)
+    assert feed([*KNOWN, *bad[:2]], settings=strict)[-1].severity == "partial"
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,24 @@ def test_classes_drawn_needs_a_tenth_of_the_fair_share():
     assert classes_drawn(even) == {"modes": 1.0}
 
 
+def test_cells_count_the_samples_and_a_lost_mode_leaves_the_same_ones_empty():
+    group = ReferenceGroup.of(mixture(3000), 256, per_cell=8)
+
+    def counts(modes, seed):
+        found = group.signals(mixture(256, modes, seed))
+        return [found[f"cell_{n:02d}"] for n in range(32)]
+
+    whole = [sum(column) for column in zip(*(counts(10, seed) for seed in range(8)), strict=True)]
+    assert sum(counts(10, 0)) == 256 and min(whole) > 0
+    lost = [sum(column) for column in zip(*(counts(8, seed) for seed in range(8)), strict=True)]
+    empty = [n for n in range(32) if lost[n] <= 0.15 * whole[n]]
+    assert sum(whole[n] for n in empty) / sum(whole) == pytest.approx(0.2, abs=0.03)
+    # They are no band of real samples, and there are none where nobody asked for them.
+    assert not any(name.startswith("cell_") for name in group.band)
+    plain = ReferenceGroup.of(mixture(600), 64).signals(mixture(64))
+    assert not any(name.startswith("cell_") for name in plain)
+
+
 def test_translation_that_follows_ignores_and_copies():
     inputs = mixture(64, seed=5)
     group = ReferenceGroup.of(mixture(600, seed=6) + 50.0, 64)
