@@ -97,6 +97,8 @@ def settings(row: gan_modules.Variant, data: str, images: int, batch: int) -> di
     if row.name in _GROWTH:
         each = images // _GROWTH[row.name]
         found["model"]["init_args"] |= {"stable_images": each, "fade_images": each}
+    if "codes" in found["model"]["init_args"]:
+        found["model"]["init_args"]["codes"] = epoch
     found["model"] = recoloured(found["model"], channels)
     found["data"] = {"class_path": name, "init_args": {"size": 32, "batch_size": batch}}
     classes = found["model"]["init_args"]["generator"].get("init_args", {}).get("num_classes", 0)

@@ -41,7 +41,10 @@ from callbacks.metrics.scoring import frechet_scores
 from callbacks.metrics.spaces import choose_space
 
 _TRUTH = {"ring": 4096, "grid": 4096}
-_LIGHT, _HEAVY, _INDEPENDENT = 256, 1000, 10_000
+_LIGHT, _INDEPENDENT = 256, 10_000
+#: Samples of an evaluation: points as many as users draw by default, images as there are real ones.
+_HEAVY = {"ring": 2000, "grid": 2000}
+_HEAVY_IMAGES = 1000
 _SECOND_SEED = 500_000
 _TRUTH_SEED, _HEAVY_SEED, _INDEPENDENT_SEED = 900_000, 910_000, 920_000
 #: A second draw is kept for a score this far below the best so far, or with so many copies.
@@ -92,7 +95,7 @@ class Bench:
         samples_of, _ = real_samples(kind)
         if kind == "inverted":
             samples_of = 255 - samples_of
-        builder = BankBuilder(features, len(chosen := samples_of[:: _stride(samples_of)]))
+        builder = BankBuilder(features, len(chosen := samples_of[:: _stride(kind, samples_of)]))
         builder.add(chosen)
         return cls(
             kind,
@@ -114,8 +117,12 @@ class Bench:
         }
 
 
-def _stride(samples: Tensor) -> int:
-    return max(1, len(samples) // (2 * _HEAVY))
+def _stride(kind: str, samples: Tensor) -> int:
+    return max(1, len(samples) // (2 * _evaluated(kind)))
+
+
+def _evaluated(kind: str) -> int:
+    return _HEAVY.get(kind, _HEAVY_IMAGES)
 
 
 def independent_features(samples: Tensor) -> Tensor:
@@ -254,13 +261,13 @@ def samples_for(bench: Bench, shown: Shown, n: int, seed: int) -> tuple[Tensor, 
 
 def evaluation(bench: Bench, shown: Shown, probe: int) -> dict[str, float | None]:
     """Frechet distance and coverage of a heavy evaluation, in the detector's space."""
-    samples, _ = samples_for(bench, shown, _HEAVY, _HEAVY_SEED + probe)
-    real = bench.real
-    coverage = score_name("coverage", real.space, False, _HEAVY)
+    count, real = _evaluated(bench.kind), bench.real
+    samples, _ = samples_for(bench, shown, count, _HEAVY_SEED + probe)
+    coverage = score_name("coverage", real.space, False, count)
     if not bool(torch.isfinite(samples.float()).all()):
-        return {score_name("fd", real.frechet_space, False, _HEAVY): None, coverage: None}
+        return {score_name("fd", real.frechet_space, False, count): None, coverage: None}
     features = real.standardise(bench.space(samples).features)
-    reals = real.features[:_HEAVY]
+    reals = real.features[:count]
     return {
         **frechet_scores(real, real.features, features),
         coverage: manifold_scores(reals, features[: len(reals)]).coverage,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 #: A difference within so many of its standard errors is noise ...
-_ERRORS = 3.0
+_ERRORS = 2.0
 #: ... and where these were not measured, within this share of the score.
 _NOISE = 0.08
 

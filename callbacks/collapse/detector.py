@@ -8,12 +8,11 @@ No torch, no files, no clock: the same object judges a run while it trains, repl
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from statistics import median
 from typing import Any, cast
 
+from callbacks.collapse import trend
 from callbacks.collapse.evidence import evidence
 from callbacks.collapse.findings import condition_ignored, findings, look_at_classes
 from callbacks.collapse.memory import Memory
@@ -23,13 +22,10 @@ from callbacks.collapse.records import LOST, WHOLE, Band, Severity, Signals, Sta
 from callbacks.collapse.score import Parts, is_class, parts_of, score_noise
 from callbacks.collapse.sentence_rules import alike, listen, repeats
 from callbacks.collapse.settings import DetectorSettings
-from callbacks.collapse.trend import coverage_of, distance_of, never_improved, rises
 
 _DIVERSITY, _COVERAGE, _QUALITY = 0, 1, 2
 #: Noise of the score that a perfect generator has, where the band does not say.
 _LEAST_NOISE = 0.005
-#: Noise of the coverage of a larger sample, as a share of it.
-_COVERAGE_NOISE = 0.012
 
 _Finding = tuple[State, Severity | None, str]
 
@@ -131,7 +127,7 @@ class CollapseDetector:
             return self._warm_up(parts)
         drop = self._drop(parts)
         self.memory.fall(drop)
-        self._sum_up(parts)
+        self._fall.follow(self._now, parts.score, self.memory.healthy, self.settings)
         if self._diverges(parts):
             return "diverged", None, "the samples are diverse, but none of them is like real ones"
         if before.state in LOST:
@@ -163,7 +159,7 @@ class CollapseDetector:
         if counts["above"] >= settings.arm_probes:
             return "healthy", None, ""
         late = max(settings.never_probes, settings.never_share * self.planned_probes)
-        hopeless = self.probes >= late and never_improved(self.memory, self._now, settings)
+        hopeless = self.probes >= late and trend.never_improved(self.memory, self._now, settings)
         if self.verdict.state == "never_learned" or hopeless:
             reason = f"no score of {settings.arm_score:g} in {self.probes} probes"
             return "never_learned", None, reason
@@ -173,6 +169,16 @@ class CollapseDetector:
 
     def _drop(self, parts: Parts) -> float:
         return 1.0 - parts.score / cast(float, self.memory.peak)
+
+    def _beyond(self, probes: int, z: float) -> bool:
+        """Whether the scores of so many successive probes are beyond their noise."""
+        return all(self._z(score) <= z for score in self.memory.scores[-probes:])
+
+    def _sinks(self, probes: int) -> bool:
+        """Whether so many successive probes fell by far more than the score moves by itself."""
+        least = max(score_noise(self.band), _LEAST_NOISE)
+        sd = self.memory.unrest(self.settings.baseline, least) / cast(float, self.memory.peak)
+        return all(-drop / sd <= self.settings.full_z for drop in self.memory.drops[-probes:])
 
     def _z(self, score: float) -> float:
         least = max(score_noise(self.band), _LEAST_NOISE)
@@ -187,10 +193,10 @@ class CollapseDetector:
         both = parts.diversity <= part * memory.top(_DIVERSITY) and (
             parts.coverage <= part * memory.top(_COVERAGE)
         )
-        if drop >= settings.sudden_drop and both:
+        if drop >= settings.sudden_drop and both and self._sinks(1):
             return f"the score fell by {drop:.0%} at once"
-        lower = min(memory.drops[-2:]) if len(memory.drops) > 1 else 0.0
-        if lower >= settings.full_drop:
+        certain = self._sinks(2) and self.memory.down_by(2, settings.full_drop)
+        if certain or self.memory.down_by(4, settings.full_drop):
             return f"the score fell by {drop:.0%}"
         if dead > settings.dead_collapsed:
             return f"{dead:.0%} of the classes are dead"
@@ -199,13 +205,13 @@ class CollapseDetector:
     def _has_fallen(self, drop: float) -> tuple[str, float]:
         """A smaller fall that lasts, or is far beyond noise: why, and by which share."""
         settings, memory = self.settings, self.memory
-        lower = min(memory.drops[-2:]) if len(memory.drops) > 1 else 0.0
-        beyond = all(self._z(score) <= settings.steep_z for score in memory.scores[-2:])
-        if lower >= settings.suspect_drop and beyond and self._fall.value >= settings.steep_sum:
+        steep = self.memory.down_by(2, settings.suspect_drop) and self._beyond(2, settings.steep_z)
+        if steep and self._fall.value >= settings.steep_sum:
             return f"the score fell by {drop:.0%}, far beyond its noise", drop
-        reason, lost = self._cells.sudden()
-        if reason:
-            return reason, lost
+        if self.memory.down_by(2, settings.part_score) and self._beyond(2, settings.part_z):
+            reason, lost = self._cells.sudden()
+            if reason:
+                return reason, lost
         suspected = self.verdict.state == "suspect" and self.verdict.severity is None
         low = sum(d >= settings.suspect_drop for d in memory.drops[-settings.slow_window :])
         if suspected and low >= settings.slow_probes:
@@ -230,15 +236,6 @@ class CollapseDetector:
         if dead > settings.dead_suspect or (few and dead > 0):
             return f"{dead:.0%} of the classes are dead"
         return alike(self.memory, settings, 1)
-
-    # -- the sum that dates falls ------------------------------------------------------------------
-
-    def _sum_up(self, parts: Parts) -> None:
-        """Carry on the cumulative sum of the score, which dates a fall."""
-        if not self.memory.healthy:
-            return
-        level = median(self.memory.healthy[-self.settings.onset_baseline :])
-        self._fall.add(self._now, math.log(level / parts.score), self.settings.onset_kappa)
 
     # -- divergence and recovery -------------------------------------------------------------------
 
@@ -282,7 +279,7 @@ class CollapseDetector:
             The new verdict where the state changes by it.
         """
         memory, counts, before = self.memory, self._counts, self.verdict
-        distance, coverage = distance_of(scores), coverage_of(scores)
+        distance, coverage = trend.distance_of(scores), trend.coverage_of(scores)
         if distance is None or not self.probes:
             return None
         memory.evaluate(self._now, distance, coverage)
@@ -297,7 +294,7 @@ class CollapseDetector:
         if counts["far"] >= 2 and before.state not in LOST:
             times = distance / cast(float, best)
             found = ("diverged", None, f"the Frechet distance is {times:.1f} times its best")
-        elif before.state == "suspect" and before.severity is None and rises(memory):
+        elif before.state == "suspect" and before.severity is None and trend.rises(memory):
             found = ("collapsed", "full", f"{before.reason}, and the Frechet distance rises")
         elif before.state == "suspect" and before.severity and self._confirms(coverage):
             found = ("collapsed", "partial", f"{before.reason}, as a larger sample confirms")
@@ -307,13 +304,12 @@ class CollapseDetector:
         return self.verdict
 
     def _confirms(self, coverage: float | None) -> bool:
-        """Whether the coverage of this evaluation lies clearly below those of healthy times."""
-        began = self.verdict.onset_probe
-        earlier = self.memory.coverages_before(self._now if began is None else began)
-        if coverage is None or not earlier:
+        """Whether a larger sample covers clearly less than in healthy times."""
+        if self._counts["since"] < self.settings.partial_confirm_probes:
             return False
-        base = median(earlier)
-        return (coverage - base) / (_COVERAGE_NOISE * base) <= self.settings.partial_confirm_z
+        began = self.verdict.onset_probe
+        before = self._now if began is None else began
+        return trend.coverage_falls(self.memory, self.settings, coverage, before)
 
     def rebaseline(self, reason: str, band: Band | None = None) -> None:
         """Begin anew after a planned shock: a new resolution, rate, discriminator or data set.

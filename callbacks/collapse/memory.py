@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from statistics import fmean, median
 from typing import Any
 
@@ -14,6 +16,8 @@ _KEPT = 64
 _PARTS = 3
 #: Counts are many: as many probes as the refinement of an onset looks back over.
 _CELLS = 24
+#: Noise of the score of a usual run, as a share of it, and as how many probes it counts.
+_USUAL_NOISE, _USUAL = 0.1, 4
 
 
 @dataclass
@@ -76,6 +80,11 @@ class Memory:
         """Take the fall from the peak that the latest probe shows."""
         _keep(self.drops, drop)
 
+    def down_by(self, probes: int, drop: float) -> bool:
+        """Whether so many successive probes were down by a share of the peak."""
+        latest = self.drops[-probes:]
+        return len(latest) == probes and min(latest) >= drop
+
     def settle(self, parts: Parts) -> None:
         """Count the latest probe among the healthy ones, and let the peak follow.
 
@@ -113,12 +122,30 @@ class Memory:
     def noise(self, window: int, least: float) -> tuple[float, float]:
         """Median and standard deviation of the latest healthy scores.
 
+        Two scores can lie beside each other by chance: while there are fewer than the window, the
+        noise is taken together with that of a usual run.
+
         Args:
             window: how many.
             least: the noise that a perfect generator has.
         """
         latest = self.healthy[-window:]
-        return median(latest), max(robust_sd(latest), least * median(latest))
+        middle = median(latest)
+        return middle, self._with_usual(robust_sd(latest), len(latest), window, least)
+
+    def unrest(self, window: int, least: float) -> float:
+        """Standard deviation of the latest healthy scores about their trend, from their steps."""
+        latest = self.healthy[-window:]
+        steps = [abs(b - a) for a, b in pairwise(latest)]
+        sd = 1.4826 * median(steps) / math.sqrt(2.0) if steps else 0.0
+        return self._with_usual(sd, len(steps), window - 1, least)
+
+    def _with_usual(self, sd: float, known: int, enough: int, least: float) -> float:
+        middle = median(self.healthy[-max(known, 1) :])
+        if known < enough:
+            usual = _USUAL_NOISE * middle
+            sd = math.sqrt((known * sd**2 + _USUAL * usual**2) / (known + _USUAL))
+        return max(sd, least * middle)
 
     def level(self, which: int, window: int) -> float:
         """Median of one part, of the latest healthy probes."""

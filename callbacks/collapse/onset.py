@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from callbacks.collapse.settings import DetectorSettings
 
@@ -37,6 +38,21 @@ class FallSum:
             self.start = None
         elif self.start is None:
             self.start = probe
+
+    def follow(
+        self, probe: int, score: float, healthy: Sequence[float], settings: DetectorSettings
+    ) -> None:
+        """Take the score of one probe, beside the latest healthy ones, if there are any.
+
+        Args:
+            probe: its number.
+            score: above 0.
+            healthy: scores, oldest first.
+            settings: of the detector.
+        """
+        if healthy:
+            level = median(healthy[-settings.onset_baseline :])
+            self.add(probe, math.log(level / score), settings.onset_kappa)
 
 
 def date_onset(

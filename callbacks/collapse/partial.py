@@ -61,7 +61,10 @@ class LostCells:
         return self._said(window, self.settings.partial_certain, "gone, and stay away")
 
     def sudden(self) -> tuple[str, float]:
-        """Why two successive probes alone are a collapse, and the share lost; or nothing."""
+        """Why two successive probes may be a collapse, and the share lost; or nothing.
+
+        A generator that walks within its modes leaves cells as well: the score must say so too.
+        """
         reason = self._said(2, self.settings.part_drop, "gone at once")
         return reason, self.lost(2) if reason else 0.0
 

@@ -25,7 +25,9 @@ class DetectorSettings:
         arm_probes: successive probes that must reach both.
         suspect_drop: a fall of the score that makes a suspicion, where it is also significant.
         suspect_z: how many standard deviations of its noise the score must have fallen by, below 0.
-        full_drop: a fall that is a collapse when two successive probes show it.
+        full_drop: a fall that is a collapse when two successive probes show it, both at least
+            ``full_z`` below, or, in a run that is all noise, four.
+        full_z: the same in standard deviations of what the score moves by from probe to probe.
         steep_sum: a smaller fall is a collapse too when two successive probes show
             ``suspect_drop``, both beyond ``steep_z``, and the sum that dates the onset, of falls of
             the log score beyond ``onset_kappa``, has come to this.
@@ -33,7 +35,7 @@ class DetectorSettings:
         lasting_drop: a collapse found by ``steep_sum`` or ``slow_probes`` is a full one from this
             fall on, and partial below.
         sudden_drop: a fall that is a collapse at once, where both diversity and coverage fell by
-            ``sudden_part`` and a second draw confirms it.
+            ``sudden_part``, it is beyond ``full_z`` too, and a second draw confirms it.
         sudden_part: see ``sudden_drop``.
         duplicates: share of samples that are copies of each other from which it is a collapse.
         unique_drop: fall of the share of different sentences from the best so far that is a
@@ -45,14 +47,18 @@ class DetectorSettings:
         slow_window: see ``slow_probes``.
         cell_left: share of its samples of healthy times up to which a cell of the reals is empty.
         part_drop: share of the samples of healthy times whose cells are empty in two successive
-            probes that is a collapse.
+            probes that is a collapse, where the score of both agrees: down by ``part_score`` or
+            more, and ``part_z`` of its noise below.
+        part_score: see ``part_drop``.
+        part_z: see ``part_drop``.
         partial_drop: the same over ``partial_window`` probes that makes a suspicion of a partial
             collapse.
         partial_certain: the same over twice as many that is one, where the suspicion has lasted.
         partial_window: see ``partial_drop``.
         partial_after: healthy probes before which nothing is known of the cells.
-        partial_confirm_z: fall of the coverage of a heavy evaluation, in standard deviations, that
-            makes a suspicion of a partial collapse a collapse.
+        partial_confirm_z: fall of the coverage of a heavy evaluation, in standard deviations of its
+            noise or of its own wandering, that makes a suspicion of a partial collapse a collapse
+        partial_confirm_probes: where it has lasted so many probes.
         healthy_drop: a suspicion ends when the drop is back at or below this.
         recover_probes: successive probes at or below ``healthy_drop`` after which a collapse is
             over.
@@ -65,7 +71,8 @@ class DetectorSettings:
         never_probes: probes after which a generator that never armed is reported, or
         never_share: after this share of the planned probes, whichever is later.
         never_gain: unless its Frechet distance still fell by this share lately.
-        baseline: how many of the latest healthy probes make the baseline and its noise.
+        baseline: how many of the latest healthy probes make the baseline and its noise; of fewer,
+            the noise is taken with that of a usual run.
         onset_kappa: slack of the cumulative sum that dates the onset, in log score.
         onset_baseline: healthy probes whose median is the level of that sum.
         onset_fit: probes that the refinement of the onset looks back over.
@@ -86,6 +93,7 @@ class DetectorSettings:
     suspect_drop: float = 0.25
     suspect_z: float = -4.0
     full_drop: float = 0.50
+    full_z: float = -3.0
     steep_sum: float = 0.6
     steep_z: float = -6.0
     lasting_drop: float = 0.40
@@ -98,12 +106,15 @@ class DetectorSettings:
     slow_probes: int = 5
     slow_window: int = 6
     cell_left: float = 0.15
-    part_drop: float = 0.35
+    part_drop: float = 0.28
+    part_score: float = 0.15
+    part_z: float = -2.5
     partial_drop: float = 0.05
     partial_certain: float = 0.12
     partial_window: int = 5
     partial_after: int = 8
     partial_confirm_z: float = -4.0
+    partial_confirm_probes: int = 2
     healthy_drop: float = 0.20
     recover_probes: int = 3
     settle_probes: int = 5

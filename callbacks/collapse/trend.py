@@ -1,4 +1,4 @@
-"""What the heavy evaluations say over time: Frechet distances that rise, or never fall."""
+"""What the heavy evaluations say over time: how distances and coverage move."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from statistics import median
 
 from callbacks.collapse.memory import Memory
+from callbacks.collapse.score import robust_sd
 from callbacks.collapse.settings import DetectorSettings
 from callbacks.retention import is_frechet
 
 _EVALUATIONS = 6
 _ABOVE_BEST = 1.5
 _LATELY = 10
+#: Noise of the coverage of a larger sample, as a share of it.
+_COVERAGE_NOISE = 0.012
 
 
 def distance_of(scores: Mapping[str, float | None]) -> float | None:
@@ -63,3 +66,22 @@ def never_improved(memory: Memory, now: int, settings: DetectorSettings) -> bool
         return True
     late, early = median(scores[-_LATELY // 2 :]), median(scores[-2 * _LATELY : -_LATELY])
     return late < early * (1.0 + settings.never_gain) or late < settings.arm_score / 4
+
+
+def coverage_falls(
+    memory: Memory, settings: DetectorSettings, coverage: float | None, before: int
+) -> bool:
+    """Whether the coverage of an evaluation lies clearly below the latest ones before a probe.
+
+    Args:
+        memory: of the detector.
+        settings: say what is clear.
+        coverage: of this evaluation; None where there is none.
+        before: the probe.
+    """
+    earlier = memory.coverages_before(before)
+    if coverage is None or not earlier:
+        return False
+    base = median(earlier)
+    noise = max(_COVERAGE_NOISE * base, robust_sd(earlier))
+    return coverage - base <= settings.partial_confirm_z * noise

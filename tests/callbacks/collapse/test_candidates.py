@@ -118,14 +118,14 @@ def test_of_equals_within_noise_the_later_is_chosen() -> None:
 
 
 def test_noise_that_was_measured_replaces_the_share_of_the_score() -> None:
-    """Three standard errors of the difference: with 0.3 and 0.4 these are 1.5."""
+    """Two standard errors of the difference: with 0.3 and 0.4 these are 1.0."""
 
     def rows(second: float, **errors: float) -> list[dict[str, Any]]:
         first = {f"se_{FD}": 0.3}
         return [row(10, 10.0, **first), row(20, second, **errors)]
 
-    assert chosen(rows(11.49, **{f"se_{FD}": 0.4}), Health("healthy")) == "20"
-    assert chosen(rows(11.51, **{f"se_{FD}": 0.4}), Health("healthy")) == "10"
+    assert chosen(rows(10.99, **{f"se_{FD}": 0.4}), Health("healthy")) == "20"
+    assert chosen(rows(11.01, **{f"se_{FD}": 0.4}), Health("healthy")) == "10"
     # One that was not measured takes the share.
     assert chosen(rows(10.81), Health("healthy")) == "10"
     assert chosen(rows(10.79), Health("healthy")) == "20"

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from callbacks.collapse.detector import CollapseDetector
+from callbacks.collapse.memory import Memory
 from callbacks.collapse.settings import DetectorSettings
 from tests.helpers_collapse import RISING, band, feed, signals
 
@@ -158,10 +159,21 @@ def test_modes_that_were_never_drawn_are_not_lost():
 
 
 def test_half_of_the_modes_gone_at_once_is_a_full_collapse_after_two_probes():
-    verdicts = feed([*KNOWN, *[{"score": 0.85, "cells": FEW}] * 2])
+    verdicts = feed([*KNOWN, *[{"score": 0.74, "cells": FEW}] * 2])
     assert states(verdicts)[-2:] == ["healthy", "collapsed"]
     assert (verdicts[-1].severity, verdicts[-1].onset_probe) == ("full", 26)
     assert "gone at once" in verdicts[-1].reason
+    # A generator that walks within its modes leaves cells too, but its score stays.
+    verdicts = feed([*KNOWN, *[{"score": 0.85, "cells": FEW}] * 2])
+    assert states(verdicts)[-1] == "healthy"
+
+
+def test_cells_need_a_score_that_is_down_beyond_its_own_noise():
+    """A standard deviation of 0.089 about 0.9: two at 0.74 are no 2.5 of them below."""
+    restless = [{"score": score, "cells": WHOLE} for score in (0.96, 0.84) * 10]
+    known = [*KNOWN[:6], *restless]
+    assert states(feed([*known, *[{"score": 0.74, "cells": FEW}] * 2]))[-1] == "healthy"
+    assert states(feed([*known, *[{"score": 0.6, "cells": FEW}] * 2]))[-1] == "collapsed"
 
 
 def test_lost_modes_that_come_back_end_a_partial_collapse():
@@ -174,15 +186,55 @@ def test_lost_modes_that_come_back_end_a_partial_collapse():
     assert states(verdicts)[-1] == "collapsed"
 
 
-def test_larger_sample_confirms_a_partial_suspicion_at_once():
+def test_larger_sample_confirms_a_partial_suspicion_that_has_lasted_two_probes():
     detector = CollapseDetector(band())
     feed(KNOWN, detector)
     detector.evaluated(2_600, {"fd_x@2k": 1.0, "coverage_x@2k": 0.90})
     feed([less()] * 5, detector)
     assert (detector.verdict.state, detector.verdict.severity) == ("suspect", "partial")
-    assert detector.evaluated(3_100, {"fd_x@2k": 1.1, "coverage_x@2k": 0.89}) is None
-    verdict = detector.evaluated(3_100, {"fd_x@2k": 1.1, "coverage_x@2k": 0.80})
+    low = {"fd_x@2k": 1.1, "coverage_x@2k": 0.80}
+    assert detector.evaluated(3_100, low) is None
+    feed([less()], detector)
+    assert detector.evaluated(3_200, {**low, "coverage_x@2k": 0.89}) is None
+    verdict = detector.evaluated(3_200, low)
     assert (verdict.state, verdict.severity, verdict.alarm) == ("collapsed", "partial", True)
+
+
+def test_coverage_that_has_always_wandered_confirms_nothing():
+    """Deviations of 0, 0.06, 0.06, 0.1 and 0.1 make 0.089: four of them are 0.356."""
+
+    def said(coverage: float) -> bool:
+        detector = CollapseDetector(band())
+        feed(KNOWN, detector)
+        for place, earlier in enumerate((0.8, 0.86, 0.74, 0.9, 0.7)):
+            detector.evaluated(2_600 + place, {"fd_x@2k": 1.0, "coverage_x@2k": earlier})
+        feed([less()] * 6, detector)
+        return detector.evaluated(3_200, {"fd_x@2k": 1.1, "coverage_x@2k": coverage}) is not None
+
+    assert not said(0.45)
+    assert said(0.43)
+
+
+def test_run_that_is_all_noise_must_stay_down_for_four_probes():
+    """Steps of 0.5 make a deviation of 0.52: no fall from 0.8 is three of them."""
+    noisy = [0.8, 0.3] * 10
+    assert set(states(feed([*noisy, 0.3, 0.3]))[2:]) == {"healthy"}
+    assert states(feed([*noisy, 0.3, 0.3, 0.3]))[-1] == "collapsed"
+    # A steady rise is no noise, however steep.
+    rising = [0.1 + 0.08 * place for place in range(10)]
+    assert states(feed([*rising, 0.36, 0.36]))[-2:] == ["healthy", "collapsed"]
+
+
+def test_two_scores_that_lie_beside_each_other_are_not_its_noise():
+    memory = Memory(healthy=[0.5, 0.5])
+    # Of four usual probes of 0.05 and two of 0: sqrt(4 / 6) of it.
+    assert memory.noise(12, 0.01) == (0.5, pytest.approx(0.05 * (4 / 6) ** 0.5))
+    assert memory.unrest(12, 0.01) == pytest.approx(0.05 * (4 / 5) ** 0.5)
+    memory.healthy = [0.5] * 12
+    assert memory.noise(12, 0.01) == (0.5, 0.005)
+    assert memory.unrest(12, 0.01) == 0.005
+    memory.healthy = [0.4 + 0.02 * place for place in range(12)]
+    assert memory.unrest(12, 0.01) == pytest.approx(1.4826 * 0.02 / 2**0.5)
 
 
 def test_partial_collapse_that_gets_worse_raises_a_second_alarm():
@@ -393,8 +445,18 @@ def test_thresholds_move_the_verdict():
         DetectorSettings(cell_left=0.01, partial_drop=0.15, partial_certain=0.15),
     ):
         assert feed([*KNOWN, *bad], settings=blind)[-1].state == "healthy"
-    strict = DetectorSettings(part_drop=0.15)
+    strict = DetectorSettings(part_drop=0.15, part_score=0.05, part_z=-1.0)
     assert feed([*KNOWN, *bad[:2]], settings=strict)[-1].severity == "partial"
+    for blind in (
+        DetectorSettings(part_drop=0.15, part_z=-1.0),
+        DetectorSettings(part_score=0.05, part_z=-1.0),
+        DetectorSettings(part_drop=0.15, part_score=0.05, part_z=-50.0),
+    ):
+        assert feed([*KNOWN, *bad[:2]], settings=blind)[-1].state == "healthy"
+    assert (
+        feed([*RISING, 0.3, 0.3], settings=DetectorSettings(full_z=-90.0, steep_sum=9.0))[-1].state
+        == "suspect"
+    )
 
 
 @pytest.mark.parametrize(
