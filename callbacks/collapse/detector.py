@@ -174,11 +174,11 @@ class CollapseDetector:
         """Whether the scores of so many successive probes are beyond their noise."""
         return all(self._z(score) <= z for score in self.memory.scores[-probes:])
 
-    def _sinks(self, probes: int) -> bool:
+    def _sinks(self, probes: int, z: float) -> bool:
         """Whether so many successive probes fell by far more than the score moves by itself."""
         least = max(score_noise(self.band), _LEAST_NOISE)
         sd = self.memory.unrest(self.settings.baseline, least) / cast(float, self.memory.peak)
-        return all(-drop / sd <= self.settings.full_z for drop in self.memory.drops[-probes:])
+        return all(-drop / sd <= z for drop in self.memory.drops[-probes:])
 
     def _z(self, score: float) -> float:
         least = max(score_noise(self.band), _LEAST_NOISE)
@@ -193,9 +193,9 @@ class CollapseDetector:
         both = parts.diversity <= part * memory.top(_DIVERSITY) and (
             parts.coverage <= part * memory.top(_COVERAGE)
         )
-        if drop >= settings.sudden_drop and both and self._sinks(1):
+        if drop >= settings.sudden_drop and both and self._sinks(1, settings.full_z):
             return f"the score fell by {drop:.0%} at once"
-        certain = self._sinks(2) and self.memory.down_by(2, settings.full_drop)
+        certain = self._sinks(2, settings.full_z) and self.memory.down_by(2, settings.full_drop)
         if certain or self.memory.down_by(4, settings.full_drop):
             return f"the score fell by {drop:.0%}"
         if dead > settings.dead_collapsed:
@@ -208,7 +208,7 @@ class CollapseDetector:
         steep = self.memory.down_by(2, settings.suspect_drop) and self._beyond(2, settings.steep_z)
         if steep and self._fall.value >= settings.steep_sum:
             return f"the score fell by {drop:.0%}, far beyond its noise", drop
-        if self.memory.down_by(2, settings.part_score) and self._beyond(2, settings.part_z):
+        if self.memory.down_by(2, settings.part_score) and self._sinks(2, settings.part_z):
             reason, lost = self._cells.sudden()
             if reason:
                 return reason, lost

@@ -48,9 +48,9 @@ class DetectorSettings:
         cell_left: share of its samples of healthy times up to which a cell of the reals is empty.
         part_drop: share of the samples of healthy times whose cells are empty in two successive
             probes that is a collapse, where the score of both agrees: down by ``part_score`` or
-            more, and ``part_z`` of its noise below.
+            more, and ``part_z``.
         part_score: see ``part_drop``.
-        part_z: see ``part_drop``.
+        part_z: see ``part_drop``; counted as ``full_z`` is.
         partial_drop: the same over ``partial_window`` probes that makes a suspicion of a partial
             collapse.
         partial_certain: the same over twice as many that is one, where the suspicion has lasted.

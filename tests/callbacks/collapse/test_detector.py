@@ -169,7 +169,7 @@ def test_half_of_the_modes_gone_at_once_is_a_full_collapse_after_two_probes():
 
 
 def test_cells_need_a_score_that_is_down_beyond_its_own_noise():
-    """A standard deviation of 0.089 about 0.9: two at 0.74 are no 2.5 of them below."""
+    """Steps of 0.12 make a deviation of 0.126: two at 0.74 are no 2.5 of them below 0.96."""
     restless = [{"score": score, "cells": WHOLE} for score in (0.96, 0.84) * 10]
     known = [*KNOWN[:6], *restless]
     assert states(feed([*known, *[{"score": 0.74, "cells": FEW}] * 2]))[-1] == "healthy"
