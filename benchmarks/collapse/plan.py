@@ -15,8 +15,8 @@ Ending = Literal["healthy", "turning", "bad"]
 _AFTER = 12
 
 CALIBRATION_SEEDS = (0, 1, 2, 3)
-#: The tables of 4 to 15 were looked at between earlier versions of the detector.
-TEST_SEEDS = (16, 17, 18, 19, 20, 21)
+#: What came out on smaller ones was looked at between versions of the detector.
+TEST_SEEDS = (22, 23, 24, 25, 26, 27)
 
 #: Families and injections that tuning on the calibration seeds leaves out. The rule of lost cells
 #: is the exception: it was made with those of seeds 0 to 3 in sight.
@@ -147,7 +147,7 @@ class Run:
     @property
     def held_out(self) -> bool:
         """Whether nobody may tune on it."""
-        return self.seed not in CALIBRATION_SEEDS or self.family in HELD_OUT_FAMILIES
+        return self.seed >= min(TEST_SEEDS) or self.family in HELD_OUT_FAMILIES
 
     @property
     def recipe(self) -> Recipe:

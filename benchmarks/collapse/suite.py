@@ -70,7 +70,11 @@ def report(
     parts = [
         f"{len(outcomes)} cases from {len(runs)} training runs of seeds "
         f"{', '.join(map(str, seeds))}"
-        + (", none of which was used for tuning" if held_out else " (calibration)")
+        + (
+            ", none of which was used for tuning"
+            if held_out
+            else ", some of which were looked at while it was tuned"
+        )
         + f": {trained} runs that were trained to collapse, the others as they were or spoilt "
         "from a known probe on. Intervals are Clopper-Pearson, 95 %.",
         tables.goals(scores := score(outcomes)),

@@ -64,6 +64,10 @@ class CollapseDetector:
     def _now(self) -> int:
         return self.probes - 1
 
+    @property
+    def _least(self) -> float:
+        return max(score_noise(self.band), _LEAST_NOISE)
+
     def wants_second_look(self, signals: Signals, finite: bool = True) -> bool:
         """Whether a probe is so extreme that it should be drawn again before it is believed."""
         parts = self._parts(signals, finite)
@@ -176,13 +180,11 @@ class CollapseDetector:
 
     def _sinks(self, probes: int, z: float) -> bool:
         """Whether so many successive probes fell by far more than the score moves by itself."""
-        least = max(score_noise(self.band), _LEAST_NOISE)
-        sd = self.memory.unrest(self.settings.baseline, least) / cast(float, self.memory.peak)
+        sd = self.memory.unrest(self.settings.baseline, self._least) / cast(float, self.memory.peak)
         return all(-drop / sd <= z for drop in self.memory.drops[-probes:])
 
     def _z(self, score: float) -> float:
-        least = max(score_noise(self.band), _LEAST_NOISE)
-        middle, sd = self.memory.noise(self.settings.baseline, least)
+        middle, sd = self.memory.noise(self.settings.baseline, self._least)
         return (score - middle) / sd
 
     def _collapses(self, signals: Signals, parts: Parts, drop: float, dead: float) -> str:
@@ -195,8 +197,8 @@ class CollapseDetector:
         )
         if drop >= settings.sudden_drop and both and self._sinks(1, settings.full_z):
             return f"the score fell by {drop:.0%} at once"
-        certain = self._sinks(2, settings.full_z) and self.memory.down_by(2, settings.full_drop)
-        if certain or self.memory.down_by(4, settings.full_drop):
+        certain = self._sinks(2, settings.full_z) and memory.down_by(2, settings.full_drop)
+        if certain or memory.down_by(settings.full_probes, settings.full_drop):
             return f"the score fell by {drop:.0%}"
         if dead > settings.dead_collapsed:
             return f"{dead:.0%} of the classes are dead"
@@ -205,10 +207,10 @@ class CollapseDetector:
     def _has_fallen(self, drop: float) -> tuple[str, float]:
         """A smaller fall that lasts, or is far beyond noise: why, and by which share."""
         settings, memory = self.settings, self.memory
-        steep = self.memory.down_by(2, settings.suspect_drop) and self._beyond(2, settings.steep_z)
+        steep = memory.down_by(2, settings.suspect_drop) and self._beyond(2, settings.steep_z)
         if steep and self._fall.value >= settings.steep_sum:
             return f"the score fell by {drop:.0%}, far beyond its noise", drop
-        if self.memory.down_by(2, settings.part_score) and self._sinks(2, settings.part_z):
+        if memory.down_by(2, settings.part_score) and self._sinks(2, settings.part_z):
             reason, lost = self._cells.sudden()
             if reason:
                 return reason, lost

@@ -131,21 +131,14 @@ class Memory:
         """
         latest = self.healthy[-window:]
         middle = median(latest)
-        return middle, self._with_usual(robust_sd(latest), len(latest), window, least)
+        return middle, _with_usual(robust_sd(latest), middle, len(latest), window, least)
 
     def unrest(self, window: int, least: float) -> float:
         """Standard deviation of the latest healthy scores about their trend, from their steps."""
         latest = self.healthy[-window:]
         steps = [abs(b - a) for a, b in pairwise(latest)]
         sd = 1.4826 * median(steps) / math.sqrt(2.0) if steps else 0.0
-        return self._with_usual(sd, len(steps), window - 1, least)
-
-    def _with_usual(self, sd: float, known: int, enough: int, least: float) -> float:
-        middle = median(self.healthy[-max(known, 1) :])
-        if known < enough:
-            usual = _USUAL_NOISE * middle
-            sd = math.sqrt((known * sd**2 + _USUAL * usual**2) / (known + _USUAL))
-        return max(sd, least * middle)
+        return _with_usual(sd, median(latest), len(steps), window - 1, least)
 
     def level(self, which: int, window: int) -> float:
         """Median of one part, of the latest healthy probes."""
@@ -182,3 +175,10 @@ def _copied(value: Any) -> Any:
     if isinstance(value, list):
         return [_copied(item) for item in value]
     return dict(value) if isinstance(value, dict) else value
+
+
+def _with_usual(sd: float, level: float, known: int, enough: int, least: float) -> float:
+    if known < enough:
+        usual = _USUAL_NOISE * level
+        sd = math.sqrt((known * sd**2 + _USUAL * usual**2) / (known + _USUAL))
+    return max(sd, least * level)

@@ -26,8 +26,9 @@ class DetectorSettings:
         suspect_drop: a fall of the score that makes a suspicion, where it is also significant.
         suspect_z: how many standard deviations of its noise the score must have fallen by, below 0.
         full_drop: a fall that is a collapse when two successive probes show it, both at least
-            ``full_z`` below, or, in a run that is all noise, four.
+            ``full_z`` below, or, in a run that is all noise, ``full_probes``.
         full_z: the same in standard deviations of what the score moves by from probe to probe.
+        full_probes: see ``full_drop``.
         steep_sum: a smaller fall is a collapse too when two successive probes show
             ``suspect_drop``, both beyond ``steep_z``, and the sum that dates the onset, of falls of
             the log score beyond ``onset_kappa``, has come to this.
@@ -94,6 +95,7 @@ class DetectorSettings:
     suspect_z: float = -4.0
     full_drop: float = 0.50
     full_z: float = -3.0
+    full_probes: int = 4
     steep_sum: float = 0.6
     steep_z: float = -6.0
     lasting_drop: float = 0.40

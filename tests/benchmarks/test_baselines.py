@@ -27,6 +27,12 @@ def test_growth_leaves_a_third_of_the_budget_for_the_whole_size(name: str, fades
     assert grown == pytest.approx(12_000, abs=10)
 
 
+@pytest.mark.parametrize(("data", "images"), [("mnist5k", 4500), ("openmoji", 1723)])
+def test_glo_has_a_code_for_each_image_of_the_set(data: str, images: int) -> None:
+    settings = baselines.settings(ROWS["GLO"], data, 24_000, 16)["model"]["init_args"]
+    assert settings["codes"] == images
+
+
 @pytest.mark.parametrize("name", ["UnrolledGAN", "VEEGAN", "PacGAN", "BigGAN"])
 def test_every_network_makes_images_of_the_set(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")

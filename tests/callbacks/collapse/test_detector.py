@@ -220,6 +220,8 @@ def test_run_that_is_all_noise_must_stay_down_for_four_probes():
     noisy = [0.8, 0.3] * 10
     assert set(states(feed([*noisy, 0.3, 0.3]))[2:]) == {"healthy"}
     assert states(feed([*noisy, 0.3, 0.3, 0.3]))[-1] == "collapsed"
+    patient = DetectorSettings(full_probes=5)
+    assert states(feed([*noisy, 0.3, 0.3, 0.3], settings=patient))[-1] == "healthy"
     # A steady rise is no noise, however steep.
     rising = [0.1 + 0.08 * place for place in range(10)]
     assert states(feed([*rising, 0.36, 0.36]))[-2:] == ["healthy", "collapsed"]
