@@ -22,8 +22,9 @@ from benchmarks.collapse.streams import Stream
 from benchmarks.collapse.tracks import Track
 from benchmarks.collapse.translation_injections import TRANSLATION_INJECTIONS
 
-#: Probes of a stream that are spoilt, at most.
-_SPOILT = 24
+#: Probes of a stream that are spoilt, at most: as many as follow the spoiling of a trained run, and
+#: more where the fall takes some probes or ends.
+_SPOILT, _SPOILT_LONG = 12, 24
 #: Probes before and after the beginning where spaces are compared.
 _COMPARED_BEFORE, _COMPARED_AFTER = 16, 4
 
@@ -61,7 +62,7 @@ def injections_of(run: Run, seeds: tuple[int, ...], tuning: bool) -> list[Inject
     if run.ending != "healthy":
         return []
     fitting = [one for one in (*INJECTIONS, *TRANSLATION_INJECTIONS) if run.kind in one.kinds]
-    turns = max(1, len(seeds) // 2)
+    turns = (len(seeds) + 1) // 2
     place = seeds.index(run.seed) + list(HEALTHY).index(run.family)
     mine = [one for number, one in enumerate(fitting) if (number + place) % turns == 0]
     return [one for one in mine if not (tuning and one.held_out)]
@@ -89,7 +90,8 @@ def cases_of(task: Task) -> list[Case]:
     for injection in injections_of(run, task.seeds, task.tuning):
         if task.only and injection.family not in task.only:
             continue
-        last = min(starts + _SPOILT, len(base))
+        long = injection.gradual or injection.effect == "recover"
+        last = min(starts + (_SPOILT_LONG if long else _SPOILT), len(base))
         part = track_of(bench, stream, folder, injection, starts, (starts, last))
         found.append(injected_case(run, base, part, truth, injection, starts))
     return found + controls_of(task, bench, stream, base, truth, starts)

@@ -7,12 +7,14 @@ a minute on a CPU, is done once, and is judged on held-out images before it may 
 
 import logging
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from callbacks.metrics.cache import cache_path, read_arrays, write_arrays
 from callbacks.metrics.classifier import calibration_temperature
@@ -25,6 +27,7 @@ _log = logging.getLogger(__name__)
 LEAST_ACCURACY = 0.90
 _SIDE = 32
 _DIM = 64
+_WIDTHS = (16, 32, 64)
 _BATCH = 64
 # About 6 epochs, within limits: small data need some steps, and 64,000 images bound the time.
 _EPOCHS = 6
@@ -47,7 +50,7 @@ class SmallClassifier(nn.Module):
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for inputs, width in ((channels, 16), (16, 32), (32, 64)):
+        for inputs, width in pairwise((channels, *_WIDTHS)):
             layers += [nn.Conv2d(inputs, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)]
             layers += [nn.ReLU(inplace=True), nn.MaxPool2d(2)]
         self.trunk = nn.Sequential(*layers, nn.Flatten(), nn.Linear(1024, _DIM), nn.ReLU())
@@ -60,6 +63,22 @@ class SmallClassifier(nn.Module):
             x: float ``(N, channels, 32, 32)`` in [-1, 1].
         """
         return self.head(self.trunk(x))
+
+
+def folded_trunk(net: SmallClassifier) -> nn.Sequential:
+    """The trunk as a map that is the same and faster.
+
+    Each normalisation is part of its convolution, and the ReLU, which keeps the order of values,
+    comes after the pooling that leaves it a quarter of them.
+
+    Args:
+        net: trained; it is put into eval mode.
+    """
+    blocks, hidden = net.eval().trunk[: 4 * len(_WIDTHS)], net.trunk[4 * len(_WIDTHS) :]
+    layers: list[nn.Module] = []
+    for convolution, normalization, relu, pooling in zip(*[iter(blocks)] * 4, strict=True):
+        layers += [fuse_conv_bn_eval(convolution, normalization), pooling, relu]
+    return nn.Sequential(*layers, *hidden)
 
 
 class ClassifierSpace(NetworkSpace):
@@ -94,8 +113,8 @@ class ClassifierSpace(NetworkSpace):
         self.scale = scale
         constants = {"temperature": torch.tensor(temperature), "scale": torch.tensor(scale)}
         self.sha256 = weights_hash({**net.state_dict(), **constants})
-        self._trunk, self._head = net.trunk, net.head
-        super().__init__(net, channels)
+        self._trunk, self._head = folded_trunk(net), net.head
+        super().__init__(nn.Sequential(self._trunk, self._head), channels)
 
     def describe(self, images: Tensor) -> Features:
         """Return the features and the calibrated logits of one chunk.

@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from callbacks.metrics import trained_classifier
-from callbacks.metrics.trained_classifier import ClassifierSpace, InaccurateClassifierError
+from callbacks.metrics.trained_classifier import (
+    ClassifierSpace,
+    InaccurateClassifierError,
+    SmallClassifier,
+    folded_trunk,
+)
 from tests.callbacks.metrics.helpers_data import RingData, StripeData
 
 
@@ -37,6 +42,26 @@ def test_logits_are_calibrated_verdicts_on_the_features(stripes: StripeData, tra
     assert float(found.features.square().mean()) == pytest.approx(1.0, rel=1e-3)
     expected = space._head(found.features * space.scale) / space.temperature
     torch.testing.assert_close(found.logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_folded_classifier_is_the_same_map_without_normalisations() -> None:
+    torch.manual_seed(0)
+    net = SmallClassifier(1, 4)
+    for _ in range(3):  # Running statistics of their own.
+        net(2.0 * torch.randn(16, 1, 32, 32) + 0.5)
+    for layer in net.trunk:
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            # Scales of both signs: a ReLU before the scaling would be seen.
+            torch.nn.init.normal_(layer.weight)
+            torch.nn.init.normal_(layer.bias)
+    images = torch.randn(8, 1, 32, 32)
+    faster = folded_trunk(net)
+    assert not net.training
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in faster.modules())
+    with torch.no_grad():
+        expected = net.trunk(images)
+        assert float(expected.std()) > 0.01
+        torch.testing.assert_close(faster(images), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_training_repeats_bit_for_bit_and_follows_its_seed(
