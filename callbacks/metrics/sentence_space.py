@@ -16,6 +16,13 @@ from typing_extensions import Self
 
 from callbacks.metrics.features import Features, FeatureSpace
 from callbacks.metrics.sentences import word_mask
+from gan_modules.language.word_counts import (
+    factors,
+    neighbour_counts,
+    positive_information,
+    rarity_of,
+    sentence_counts,
+)
 
 WINDOW = 5
 _MOST_DIMENSIONS = 64
@@ -70,16 +77,15 @@ class PpmiSpace(FeatureSpace):
         tokens = tokens.cpu()
         mask = word_mask(tokens, special_tokens)
         _check_range(tokens, words)
-        counts = _neighbours(tokens, mask, words)
-        holders = _holders(tokens, mask, words)
-        vectors = _vectors(_ppmi(counts), min(_MOST_DIMENSIONS, words - 1))
+        counts = neighbour_counts(tokens, mask, words, WINDOW)
+        holders = sentence_counts(tokens, mask, words)
+        vectors = factors(positive_information(counts), min(_MOST_DIMENSIONS, words - 1))
         if not bool(vectors.any()):
             raise ValueError(
                 "PpmiSpace: tokens must hold words that stand together more often than by chance, "
                 "got none; sentences of one word cannot tell words apart"
             )
-        # One more sentence with every word in it: no word has weight 0 or infinite weight.
-        rarity = 1.0 + torch.log((1.0 + len(tokens)) / (1.0 + holders.double()))
+        rarity = rarity_of(holders, len(tokens))
         digest = hashlib.sha256(f"ppmi v1 window={WINDOW} special={special_tokens}".encode())
         # Counts are the same on every machine, and the vectors only but for rounding.
         for part in (counts, holders, torch.tensor(len(tokens))):
@@ -161,46 +167,3 @@ def _check_range(tokens: Tensor, words: int) -> None:
             f"PpmiSpace: tokens must be in 0 to {words - 1}, got {int(tokens.min())} to "
             f"{int(tokens.max())}; use the vocabulary that the space was fitted on"
         )
-
-
-def _neighbours(tokens: Tensor, mask: Tensor, words: int) -> Tensor:
-    """How often two words stand at most ``WINDOW`` apart in a sentence: int64 (V, V), symmetric."""
-    counts = torch.zeros(words * words, dtype=torch.int64)
-    for apart in range(1, min(WINDOW, tokens.shape[1] - 1) + 1):
-        # Words come first in a row: where the later one is a word, so is the earlier one.
-        both = mask[:, apart:]
-        pairs = tokens[:, :-apart][both] * words + tokens[:, apart:][both]
-        counts += torch.bincount(pairs, minlength=words * words)
-    table = counts.view(words, words)
-    return table + table.T
-
-
-def _holders(tokens: Tensor, mask: Tensor, words: int) -> Tensor:
-    """In how many sentences each word occurs: int64 (V,)."""
-    rows = torch.arange(len(tokens))[:, None].expand_as(tokens)
-    different = torch.unique(rows[mask] * words + tokens[mask])
-    return torch.bincount(different % words, minlength=words)
-
-
-def _ppmi(counts: Tensor) -> Tensor:
-    """Positive pointwise mutual information of a symmetric table of counts, in nats."""
-    table = counts.double()
-    single = table.sum(dim=1)
-    expected = torch.outer(single, single)
-    ratio = table * single.sum() / expected.masked_fill(expected == 0, 1.0)
-    return ratio.clamp(min=1.0).log()
-
-
-def _vectors(table: Tensor, width: int) -> Tensor:
-    """Left singular vectors of a symmetric matrix, times the roots of the singular values."""
-    values, vectors = torch.linalg.eigh(table)
-    sizes = values.abs() / values.abs().max().clamp(min=torch.finfo(torch.float64).tiny)
-    # Values of one size and unlike signs would change places by rounding.
-    order = torch.argsort(sizes.round(decimals=9), descending=True, stable=True)[:width]
-    sizes, vectors = sizes[order], vectors[:, order]
-    # Rounding's vectors, where the matrix lacks rank.
-    vectors = vectors * torch.where(sizes > 1e-9, values[order].abs(), 0.0).sqrt()
-    # An eigenvector's sign is the machine's choice: the first entry near the largest is positive.
-    near = vectors.abs() >= vectors.abs().amax(dim=0) * (1.0 - 1e-6)
-    first = near.int().argmax(dim=0)
-    return vectors * vectors.gather(0, first[None]).sign()

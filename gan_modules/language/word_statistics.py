@@ -1,8 +1,7 @@
 """Word vectors from counts of neighbours, for modules that need some before they train.
 
-Positive pointwise mutual information and its truncated decomposition: Levy and Goldberg, "Neural
-Word Embedding as Implicit Matrix Factorization", NIPS 2014 (no arXiv id). The same sentences give
-the same vectors in every process.
+The same sentences give the same vectors in every process; :mod:`gan_modules.language.word_counts`
+says how.
 """
 
 from __future__ import annotations
@@ -14,6 +13,13 @@ from torch import Tensor, nn
 
 from datamodules.batches import BOS, EOS, PAD, UNK
 from gan_modules.language.sentences import closed, ends, sentence_mask
+from gan_modules.language.word_counts import (
+    factors,
+    neighbour_counts,
+    positive_information,
+    rarity_of,
+    sentence_counts,
+)
 
 
 def word_vectors(
@@ -31,24 +37,11 @@ def word_vectors(
     Returns:
         float32 ``(V, dim)``, mean square 1 over what occurs; 0 for a word that has no neighbours.
     """
-    mask = sentence_mask(tokens, special_tokens)
-    counts = torch.zeros(vocabulary_size**2, dtype=torch.float64)
-    for distance in range(1, min(window, tokens.shape[1] - 1) + 1):
-        both = mask[:, distance:]
-        pairs = tokens[:, :-distance][both] * vocabulary_size + tokens[:, distance:][both]
-        counts += torch.bincount(pairs, minlength=vocabulary_size**2)
-    together = counts.view(vocabulary_size, vocabulary_size)
-    together = together + together.T
-    single = together.sum(1)
-    expected = single[:, None] * single[None] / single.sum().clamp_min(1.0)
-    information = torch.log(together / expected.clamp_min(1e-12)).clamp_min(0.0)
-    values, directions = torch.linalg.eigh(information)
-    strongest = values.abs().argsort(descending=True)[:dim]
-    vectors = directions[:, strongest] * values[strongest].abs().sqrt()
-    # An eigenvector's sign is free: the entry of largest size is made positive.
-    signs = vectors.gather(0, vectors.abs().argmax(0, keepdim=True)).sign()
-    vectors = vectors * signs
-    size = vectors[single > 0].square().mean().sqrt().clamp_min(1e-12)
+    counts = neighbour_counts(
+        tokens, sentence_mask(tokens, special_tokens), vocabulary_size, window
+    )
+    vectors = factors(positive_information(counts), dim)
+    size = vectors[counts.sum(1) > 0].square().mean().sqrt().clamp_min(1e-12)
     return (vectors / size).float()
 
 
@@ -61,10 +54,7 @@ def rarity(tokens: Tensor, vocabulary_size: int, special_tokens: bool) -> Tensor
         special_tokens: whether sentences end.
     """
     words = sentence_mask(tokens, special_tokens) & ~ends(tokens, special_tokens)
-    rows = torch.arange(len(tokens))[:, None].expand_as(tokens)[words]
-    held = torch.unique(rows * vocabulary_size + tokens[words]) % vocabulary_size
-    holders = torch.bincount(held, minlength=vocabulary_size).double()
-    return (1.0 + torch.log((1.0 + len(tokens)) / (1.0 + holders))).float()
+    return rarity_of(sentence_counts(tokens, words, vocabulary_size), len(tokens)).float()
 
 
 def sentences_of(owner: str, data: Any) -> Tensor:

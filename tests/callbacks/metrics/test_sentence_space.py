@@ -63,52 +63,6 @@ def test_scores_carry_the_name_of_the_space_and_no_published_one(space: PpmiSpac
     assert all("ppmi64" in name and "fid" not in name and "fed" not in name for name in scores)
 
 
-def test_neighbours_are_counted_as_a_slow_loop_counts_them() -> None:
-    tokens = corpus(50, 3)
-    mask = sentence_space.word_mask(tokens, True)
-    expected = torch.zeros(WORDS, WORDS, dtype=torch.int64)
-    holders = torch.zeros(WORDS, dtype=torch.int64)
-    for row in sentence_space_lists(tokens):
-        for i, left in enumerate(row):
-            for j, right in enumerate(row):
-                expected[left, right] += 0 < abs(i - j) <= 5
-        for word in set(row):
-            holders[word] += 1
-    assert torch.equal(sentence_space._neighbours(tokens, mask, WORDS), expected)
-    assert torch.equal(sentence_space._holders(tokens, mask, WORDS), holders)
-    assert int(expected[[PAD, EOS]].sum()) == 0 and int(holders[[PAD, EOS]].sum()) == 0
-
-
-def sentence_space_lists(tokens: Tensor) -> list[list[int]]:
-    rows: list[list[int]] = []
-    for row in tokens.tolist():
-        ends = [i for i, token in enumerate(row) if token in (PAD, EOS)]
-        rows.append(row[: ends[0]] if ends else row)
-    return rows
-
-
-def test_information_of_two_words_is_closed_form() -> None:
-    counts = torch.tensor([[0, 3, 1], [3, 0, 0], [1, 0, 0]])
-    # Of 8: p(0, 1) = 3/8, p(0) = 4/8, p(1) = 3/8, p(2) = 1/8.
-    expected = torch.tensor([[0, math.log(2), math.log(2)], [math.log(2), 0, 0]])
-    found = sentence_space._ppmi(counts)
-    assert_close(found[:2], expected.double(), rtol=1e-7, atol=1e-7)
-    # Together less often than by chance, or never: 0 and not less.
-    rare = sentence_space._ppmi(torch.tensor([[8, 1], [1, 8]]))
-    assert rare[0, 1] == 0.0 and rare[0, 0] == pytest.approx(math.log(8 * 18 / 81))
-    assert not bool(sentence_space._ppmi(torch.zeros(3, 3)).any())
-
-
-def test_word_vectors_are_those_of_a_singular_value_decomposition() -> None:
-    half = torch.randn(12, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    table = half + half.T
-    vectors = sentence_space._vectors(table, 5)
-    left, sizes, _ = torch.linalg.svd(table)
-    expected = left[:, :5] * sizes[:5].sqrt()
-    assert_close(vectors.abs(), expected.abs(), rtol=1e-8, atol=1e-9)
-    assert bool((vectors.gather(0, vectors.abs().argmax(dim=0)[None]) > 0).all())
-
-
 def test_features_do_not_depend_on_the_signs_of_eigenvectors(
     space: PpmiSpace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +79,14 @@ def test_features_do_not_depend_on_the_signs_of_eigenvectors(
     tokens = corpus(40, 4)
     assert torch.equal(other(tokens).features, space(tokens).features)
     assert other.sha256 == space.sha256
+
+
+def sentence_space_lists(tokens: Tensor) -> list[list[int]]:
+    rows: list[list[int]] = []
+    for row in tokens.tolist():
+        ends = [i for i, token in enumerate(row) if token in (PAD, EOS)]
+        rows.append(row[: ends[0]] if ends else row)
+    return rows
 
 
 def test_features_are_weighted_mean_and_largest_of_the_words(
