@@ -68,6 +68,11 @@ def injections_of(run: Run, seeds: tuple[int, ...], tuning: bool) -> list[Inject
     return [one for one in mine if not (tuning and one.held_out)]
 
 
+def spoilt_probes(injection: Injection) -> int:
+    """How many probes of a stream an injection spoils, at most."""
+    return _SPOILT_LONG if injection.gradual or injection.effect == "recover" else _SPOILT
+
+
 @lru_cache(maxsize=8)
 def bench_of(kind: str, space: str, folder: Path, samples: int, evaluations: bool = True) -> Bench:
     """One bench per process, kind and space; see :class:`Bench`."""
@@ -90,8 +95,7 @@ def cases_of(task: Task) -> list[Case]:
     for injection in injections_of(run, task.seeds, task.tuning):
         if task.only and injection.family not in task.only:
             continue
-        long = injection.gradual or injection.effect == "recover"
-        last = min(starts + (_SPOILT_LONG if long else _SPOILT), len(base))
+        last = min(starts + spoilt_probes(injection), len(base))
         part = track_of(bench, stream, folder, injection, starts, (starts, last))
         found.append(injected_case(run, base, part, truth, injection, starts))
     return found + controls_of(task, bench, stream, base, truth, starts)

@@ -8,10 +8,12 @@ import torch
 from benchmarks.collapse import games, plan, recording
 from benchmarks.collapse.cases import spliced
 from benchmarks.collapse.games import build
+from benchmarks.collapse.injections import INJECTIONS
 from benchmarks.collapse.plan import HEALTHY, KINDS, Kind, Run, planned_runs, spoiling
 from benchmarks.collapse.recording import load_vector, recorded, state_vector
+from benchmarks.collapse.scoring import IN_TIME_PARTIAL
 from benchmarks.collapse.streams import Stream
-from benchmarks.collapse.tasks import injections_of
+from benchmarks.collapse.tasks import injections_of, spoilt_probes
 from benchmarks.collapse.tracks import Track, without_words
 
 
@@ -75,6 +77,12 @@ def test_every_injection_has_its_turn_on_some_seed() -> None:
             for one in injections_of(run, plan.TEST_SEEDS, tuning=False):
                 counts[one.name] = counts.get(one.name, 0) + 1
         assert set(counts.values()) == {len(plan.TEST_SEEDS)} and len(counts) >= 2
+
+
+def test_what_falls_slowly_or_recovers_is_watched_for_longer() -> None:
+    probes = {one.name: spoilt_probes(one) for one in INJECTIONS}
+    assert probes["constant"] == probes["class_drop@1"] == 12 > IN_TIME_PARTIAL
+    assert probes["class_drop_slow@3"] == probes["contraction@0.95"] == probes["recover"] == 24
 
 
 def test_what_is_held_out_is_never_tuned_on() -> None:
