@@ -52,7 +52,7 @@ class Task:
 
 
 def injections_of(run: Run, seeds: tuple[int, ...], tuning: bool) -> list[Injection]:
-    """The injections of a run: over the seeds of a suite each gets its turn twice.
+    """The injections of a run: over the seeds of a suite each gets its turn once or twice.
 
     Args:
         run: others than healthy ones have none.

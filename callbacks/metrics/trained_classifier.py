@@ -74,11 +74,12 @@ def folded_trunk(net: SmallClassifier) -> nn.Sequential:
     Args:
         net: trained; it is put into eval mode.
     """
-    blocks, hidden = net.eval().trunk[: 4 * len(_WIDTHS)], net.trunk[4 * len(_WIDTHS) :]
+    trunk, end = net.eval().trunk, 4 * len(_WIDTHS)
     layers: list[nn.Module] = []
-    for convolution, normalization, relu, pooling in zip(*[iter(blocks)] * 4, strict=True):
+    for first in range(0, end, 4):
+        convolution, normalization, relu, pooling = trunk[first : first + 4]
         layers += [fuse_conv_bn_eval(convolution, normalization), pooling, relu]
-    return nn.Sequential(*layers, *hidden)
+    return nn.Sequential(*layers, *trunk[end:])
 
 
 class ClassifierSpace(NetworkSpace):
