@@ -9,6 +9,7 @@ import logging
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -74,8 +75,8 @@ def folded_trunk(net: SmallClassifier) -> nn.Sequential:
     Args:
         net: trained; it is put into eval mode.
     """
-    trunk, end = net.eval().trunk, 4 * len(_WIDTHS)
-    layers: list[nn.Module] = []
+    trunk: list[Any] = list(net.eval().trunk)
+    end, layers = 4 * len(_WIDTHS), []
     for first in range(0, end, 4):
         convolution, normalization, relu, pooling = trunk[first : first + 4]
         layers += [fuse_conv_bn_eval(convolution, normalization), pooling, relu]
