@@ -14,6 +14,7 @@ from pytorch_lightning.callbacks import Callback
 from callbacks.checkpointing import Checkpointing
 from callbacks.collapse.drill import CollapseDrill
 from callbacks.collapse.monitor import CollapseMonitor
+from callbacks.collapse.settings import DetectorSettings
 from callbacks.evaluation import Evaluation
 from callbacks.rng import RngState
 from callbacks.run_folder import RunFolder
@@ -51,7 +52,10 @@ def ring_data(batch: int = BATCH) -> Ring:
 
 
 def monitor(**options: Any) -> CollapseMonitor:
-    return CollapseMonitor(**{"every_n_images": EVERY, "max_share": None, **options})
+    # Two hundred steps leave most points between the modes; here that is good enough to be lost.
+    young = DetectorSettings(least_quality=0.01)
+    every: dict[str, Any] = {"every_n_images": EVERY, "max_share": None, "thresholds": young}
+    return CollapseMonitor(**{**every, **options})
 
 
 def watch(

@@ -103,6 +103,7 @@ def play(case: Case, settings: DetectorSettings | None = None, without: str = ""
         alarm: Verdict | None = verdict if verdict.alarm else None
         if probe in track.heavy:
             rows.append(row_of(probe, images, track.heavy[probe], verdict))
+            health = health.after_evaluation()
             if without != "evaluations":
                 later = detector.evaluated(images, track.heavy[probe])
                 if later is not None:

@@ -47,8 +47,10 @@ _HEAVY = {"ring": 2000, "grid": 2000}
 _HEAVY_IMAGES = 1000
 _SECOND_SEED = 500_000
 _TRUTH_SEED, _HEAVY_SEED, _INDEPENDENT_SEED = 900_000, 910_000, 920_000
-#: A second draw is kept for a score this far below the best so far, or with so many copies.
+#: A second draw is kept for a score this far below the best so far, or with so many copies,
 _ASK_BELOW, _ASK_COPIES = 0.85, 0.3
+#: and for the first probes of an injection, of whose healthy time nothing is known there.
+_ASK_FIRST = 6
 
 
 @dataclass
@@ -204,9 +206,8 @@ def _probe(
         score = parts.score if parts else 0.0
         best.append(score)
         norm = max((median(best[max(0, i - 2) : i + 1]) for i in range(len(best))), default=0.0)
-        ask = finite and (
-            active is not None or score < _ASK_BELOW * norm or _copies(signals) > _ASK_COPIES
-        )
+        first = active is not None and since < _ASK_FIRST
+        ask = finite and (first or score < _ASK_BELOW * norm or _copies(signals) > _ASK_COPIES)
         track.images_seen.append(stream.images_seen[probe])
         track.signals.append(signals)
         track.second.append(bench.signals(shown, probe, probe + _SECOND_SEED) if ask else None)

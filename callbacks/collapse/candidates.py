@@ -3,8 +3,8 @@
 Pure rules over the rows of ``index.json``, without files and without torch. A row may be gone back
 to if the generator was healthy then, before the onset of the fall, with no earlier collapse in the
 same segment; of these the best score wins. The lowest of several scores is a lucky one: of those
-that differ from it by noise alone the latest wins, which was trained longest. What was never
-evaluated is the last resort.
+that differ from it by noise alone the one that covers the most wins, and of equals the latest. What
+was never evaluated is the last resort.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from callbacks.collapse.health import Health, state_of
-from callbacks.metrics.names import error_name
+from callbacks.metrics.names import coverage_of, error_name, is_coverage
 
 if TYPE_CHECKING:
     from callbacks.retention import Retention
@@ -176,20 +176,28 @@ def _strictly(row: Row, retention: Retention) -> tuple[float, int]:
     return score, -row["images_seen"]
 
 
+def _coverage(row: Row) -> float:
+    """Coverage of an evaluation; 0 where none was measured."""
+    return coverage_of(row["scores"]) or 0.0
+
+
 def _ranked(ranking: Sequence[Row], retention: Retention, words: str) -> dict[str, Candidate]:
     ranking = sorted(ranking, key=lambda row: _strictly(row, retention))
     name, low = retention.score_name(ranking[0]), retention.direction(ranking[0]) == "min"
     best, of = ("lowest" if low else "highest"), f" of {len(ranking)}" if len(ranking) > 1 else ""
     # Only those that retention keeps may win a draw: so the winner is always still there.
     rivals = unbeaten(ranking, retention)[: retention.top]
-    chosen = [row for row in rivals if _level(ranking[0], row, retention)][-1]
+    level = [row for row in rivals if _level(ranking[0], row, retention)]
+    covers = {row["path"]: 0.0 if is_coverage(name or "") else _coverage(row) for row in level}
+    chosen = max(level, key=lambda row: (covers[row["path"]], row["images_seen"]))
     judged = {}
     for rank, row in enumerate(ranking, start=1):
         place = f"{best} {name}{of}" if rank == 1 else f"number {rank}{of} by {name}"
         judged[row["path"]] = Candidate(row, True, f"{words}, {place}", rank, row is chosen)
     if chosen is not ranking[0]:
         path, first = chosen["path"], ranking[0]["path"]
-        why = f"{words}, {name} within noise of the {best}{of}, and later"
+        more = "covering more" if covers[path] > covers[first] else "later"
+        why = f"{words}, {name} within noise of the {best}{of}, and {more}"
         judged[path] = replace(judged[path], why=why)
         beaten = f"{judged[first].why}, within noise of the chosen one"
         judged[first] = replace(judged[first], why=beaten)

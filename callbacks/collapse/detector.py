@@ -14,18 +14,16 @@ from typing import Any, cast
 
 from callbacks.collapse import trend
 from callbacks.collapse.evidence import evidence
+from callbacks.collapse.falls import Falls
 from callbacks.collapse.findings import condition_ignored, findings, look_at_classes
-from callbacks.collapse.memory import Memory
+from callbacks.collapse.memory import QUALITY, Memory
 from callbacks.collapse.onset import FallSum, date_onset
 from callbacks.collapse.partial import LostCells
 from callbacks.collapse.records import LOST, WHOLE, Band, Severity, Signals, State, Verdict
-from callbacks.collapse.score import Parts, is_class, parts_of, score_noise
+from callbacks.collapse.score import Parts, is_class, parts_of
 from callbacks.collapse.sentence_rules import alike, listen, repeats
 from callbacks.collapse.settings import DetectorSettings
-
-_DIVERSITY, _COVERAGE, _QUALITY = 0, 1, 2
-#: Noise of the score that a perfect generator has, where the band does not say.
-_LEAST_NOISE = 0.005
+from callbacks.metrics.names import coverage_of
 
 _Finding = tuple[State, Severity | None, str]
 
@@ -51,7 +49,8 @@ class CollapseDetector:
         self.memory = Memory()
         self.verdict = Verdict("warmup")
         self.probes = 0
-        self._fall, self._cells = FallSum(), LostCells(self.memory, self.settings)
+        self._falls = Falls(self.memory, self.settings, self.band)
+        self._cells = LostCells(self.memory, self.settings)
         self._worse = False
         self._counts = {"above": 0, "calm": 0, "since": 0, "rubbish": 0, "far": 0}
 
@@ -64,16 +63,12 @@ class CollapseDetector:
     def _now(self) -> int:
         return self.probes - 1
 
-    @property
-    def _least(self) -> float:
-        return max(score_noise(self.band), _LEAST_NOISE)
-
     def wants_second_look(self, signals: Signals, finite: bool = True) -> bool:
         """Whether a probe is so extreme that it should be drawn again before it is believed."""
         parts = self._parts(signals, finite)
         if parts is None or not self.armed or self.verdict.state in LOST:
             return False
-        fallen = self._drop(parts) >= self.settings.suspect_drop
+        fallen = self._falls.drop(parts.score) >= self.settings.suspect_drop
         return fallen or bool(self._repeated(signals))
 
     def update(
@@ -111,7 +106,7 @@ class CollapseDetector:
         self.verdict = replace(
             self.verdict,
             score=parts.score if parts else None,
-            drop=self._drop(parts) if parts and self.armed else None,
+            drop=self._falls.drop(parts.score) if parts and self.armed else None,
             evidence=evidence(parts, signals, self.memory) if quiet and self.armed else (),
             findings=tuple(findings(signals, self.band, self.memory, quiet)),
         )
@@ -129,30 +124,51 @@ class CollapseDetector:
         dead = 0.0 if ignored else look_at_classes(signals, self.band, self.memory, self.settings)
         if not self.armed:
             return self._warm_up(parts)
-        drop = self._drop(parts)
-        self.memory.fall(drop)
-        self._fall.follow(self._now, parts.score, self.memory.healthy, self.settings)
+        drop = self._falls.follow(self._now, parts.score)
         if self._diverges(parts):
             return "diverged", None, "the samples are diverse, but none of them is like real ones"
         if before.state in LOST:
             return self._recover(signals, parts.score)
-        if reason := self._collapses(signals, parts, drop, dead):
+        if reason := self._repeated(signals) or alike(self.memory, self.settings, 2):
             return "collapsed", "full", reason
-        reason, lost = self._has_fallen(drop)
+        if self._falls.of_junk():
+            if reason := self._falls.half_gone(drop):
+                return "collapsed", "full", reason
+        elif found := self._has_fallen(parts, drop, dead):
+            return found
+        if before.state == "recovered" and self._counts["since"] < self.settings.settle_probes:
+            return "recovered", None, "a collapse is over"
+        return "healthy", None, ""
+
+    def _has_fallen(self, parts: Parts, drop: float, dead: float) -> _Finding | None:
+        """What a probe is of a generator that has something to lose, if it is not healthy."""
+        before, settings = self.verdict, self.settings
+        if reason := self._falls.collapse(parts, drop):
+            return "collapsed", "full", reason
+        if dead > settings.dead_collapsed:
+            return "collapsed", "full", f"{dead:.0%} of the classes are dead"
+        suspected = before.state == "suspect" and before.severity is None
+        reason, lost = self._falls.steep(drop), 0.0
+        if not reason and self._falls.is_part():
+            reason, lost = self._cells.sudden()
+        reason = reason or self._falls.lasting(drop, suspected)
         if reason:
             # Beyond doubt, but not by half: most modes may be there still.
-            full = max(drop, lost) >= self.settings.lasting_drop
+            full = max(drop, lost) >= settings.lasting_drop
             return "collapsed", "full" if full else "partial", reason
         in_part = before.state == "suspect" and before.severity == "partial"
         if in_part and (reason := self._cells.certainty(self._counts["since"])):
             return "collapsed", "partial", reason
-        if reason := self._suspicious(parts, drop, dead):
+        if reason := self._falls.suspicion(parts.score, drop, suspected):
+            return "suspect", None, reason
+        few = sum(is_class(name) for name in self.band) <= 5
+        if dead > settings.dead_suspect or (few and dead > 0):
+            return "suspect", None, f"{dead:.0%} of the classes are dead"
+        if reason := alike(self.memory, settings, 1):
             return "suspect", None, reason
         if reason := self._cells.suspicion():
             return "suspect", "partial", reason
-        if before.state == "recovered" and self._counts["since"] < self.settings.settle_probes:
-            return "recovered", None, "a collapse is over"
-        return "healthy", None, ""
+        return None
 
     # -- before arming -----------------------------------------------------------------------------
 
@@ -169,58 +185,6 @@ class CollapseDetector:
             return "never_learned", None, reason
         return "warmup", None, ""
 
-    # -- collapse ----------------------------------------------------------------------------------
-
-    def _drop(self, parts: Parts) -> float:
-        return 1.0 - parts.score / cast(float, self.memory.peak)
-
-    def _beyond(self, probes: int, z: float) -> bool:
-        """Whether the scores of so many successive probes are beyond their noise."""
-        return all(self._z(score) <= z for score in self.memory.scores[-probes:])
-
-    def _sinks(self, probes: int, z: float) -> bool:
-        """Whether so many successive probes fell by far more than the score moves by itself."""
-        sd = self.memory.unrest(self.settings.baseline, self._least) / cast(float, self.memory.peak)
-        return all(-drop / sd <= z for drop in self.memory.drops[-probes:])
-
-    def _z(self, score: float) -> float:
-        middle, sd = self.memory.noise(self.settings.baseline, self._least)
-        return (score - middle) / sd
-
-    def _collapses(self, signals: Signals, parts: Parts, drop: float, dead: float) -> str:
-        settings, memory = self.settings, self.memory
-        if reason := self._repeated(signals) or alike(memory, settings, 2):
-            return reason
-        part = 1.0 - settings.sudden_part
-        both = parts.diversity <= part * memory.top(_DIVERSITY) and (
-            parts.coverage <= part * memory.top(_COVERAGE)
-        )
-        if drop >= settings.sudden_drop and both and self._sinks(1, settings.full_z):
-            return f"the score fell by {drop:.0%} at once"
-        certain = self._sinks(2, settings.full_z) and memory.down_by(2, settings.full_drop)
-        if certain or memory.down_by(settings.full_probes, settings.full_drop):
-            return f"the score fell by {drop:.0%}"
-        if dead > settings.dead_collapsed:
-            return f"{dead:.0%} of the classes are dead"
-        return ""
-
-    def _has_fallen(self, drop: float) -> tuple[str, float]:
-        """A smaller fall that lasts, or is far beyond noise: why, and by which share."""
-        settings, memory = self.settings, self.memory
-        steep = memory.down_by(2, settings.suspect_drop) and self._beyond(2, settings.steep_z)
-        if steep and self._fall.value >= settings.steep_sum:
-            return f"the score fell by {drop:.0%}, far beyond its noise", drop
-        if memory.down_by(2, settings.part_score) and self._sinks(2, settings.part_z):
-            reason, lost = self._cells.sudden()
-            if reason:
-                return reason, lost
-        suspected = self.verdict.state == "suspect" and self.verdict.severity is None
-        low = sum(d >= settings.suspect_drop for d in memory.drops[-settings.slow_window :])
-        if suspected and low >= settings.slow_probes:
-            down = f"{settings.suspect_drop:.0%} or more"
-            return f"the score has been down by {down} for {low} probes", drop
-        return "", 0.0
-
     def _repeated(self, signals: Signals) -> str:
         """Why this probe alone shows copies of one another; empty where it does not."""
         share = signals.get(WHOLE, {}).get("duplicates")
@@ -228,24 +192,13 @@ class CollapseDetector:
             return f"{share:.0%} of the samples are copies of each other"
         return repeats(signals, self.band, self.memory, self.settings)
 
-    def _suspicious(self, parts: Parts, drop: float, dead: float) -> str:
-        settings, before = self.settings, self.verdict
-        fallen = drop >= settings.suspect_drop and self._z(parts.score) <= settings.suspect_z
-        held = before.state == "suspect" and before.severity is None
-        if fallen or (held and drop > settings.healthy_drop):
-            return f"the score is down by {drop:.0%}"
-        few = sum(is_class(name) for name in self.band) <= 5
-        if dead > settings.dead_suspect or (few and dead > 0):
-            return f"{dead:.0%} of the classes are dead"
-        return alike(self.memory, settings, 1)
-
     # -- divergence and recovery -------------------------------------------------------------------
 
     def _diverges(self, parts: Parts) -> bool:
         settings, counts = self.settings, self._counts
         if not self.memory.healthy_parts:
             return False
-        base = self.memory.level(_QUALITY, settings.baseline)
+        base = self.memory.level(QUALITY, settings.baseline)
         rubbish = parts.quality <= (1.0 - settings.diverged_drop) * base
         self._worse = parts.quality <= (1.0 - settings.suspect_drop) * base
         diverse = parts.diversity >= settings.diverged_diversity
@@ -281,7 +234,7 @@ class CollapseDetector:
             The new verdict where the state changes by it.
         """
         memory, counts, before = self.memory, self._counts, self.verdict
-        distance, coverage = trend.distance_of(scores), trend.coverage_of(scores)
+        distance, coverage = trend.distance_of(scores), coverage_of(scores)
         if distance is None or not self.probes:
             return None
         memory.evaluate(self._now, distance, coverage)
@@ -322,7 +275,8 @@ class CollapseDetector:
         """
         self.band = band or self.band
         self.memory = Memory()
-        self._fall, self._cells = FallSum(), LostCells(self.memory, self.settings)
+        self._falls = Falls(self.memory, self.settings, self.band)
+        self._cells = LostCells(self.memory, self.settings)
         self._counts = dict.fromkeys(self._counts, 0)
         self.planned_probes += self.probes
         self.verdict = Verdict("warmup", reason=reason)
@@ -350,7 +304,8 @@ class CollapseDetector:
             self._cells.fallen = []
             memory.settle(parts)
         if state == "recovered" and changed:
-            counts["calm"], self._fall = 0, FallSum()
+            counts["calm"] = 0
+            self._falls.forget()
         self.verdict = replace(
             before,
             state=state,
@@ -365,7 +320,7 @@ class CollapseDetector:
 
     def _date(self, severity: Severity | None) -> int:
         """The probe at which the present fall began."""
-        values, summed = self.memory.scores, self._fall.start
+        values, summed = self.memory.scores, self._falls.sum.start
         course = self._cells.course()
         if course and (severity == "partial" or summed is None):
             values, summed = course, None
@@ -381,7 +336,7 @@ class CollapseDetector:
             "memory": self.memory.to_dict(),
             "verdict": self.verdict.to_dict(),
             "probes": self.probes,
-            "fall": asdict(self._fall),
+            "fall": asdict(self._falls.sum),
             "cells": self._cells.to_dict(),
             "counts": dict(self._counts),
             "worse": self._worse,
@@ -392,6 +347,6 @@ class CollapseDetector:
         self.band, self.planned_probes = state["band"], state["planned_probes"]
         self.memory = Memory.from_dict(state["memory"])
         self.verdict, self.probes = Verdict.from_dict(state["verdict"]), state["probes"]
-        self._fall = FallSum(**state["fall"])
+        self._falls = Falls(self.memory, self.settings, self.band, FallSum(**state["fall"]))
         self._cells = LostCells.from_dict(self.memory, self.settings, state["cells"])
         self._counts, self._worse = dict(state["counts"]), state["worse"]

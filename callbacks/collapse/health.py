@@ -40,8 +40,8 @@ class CheckpointState(TypedDict):
 class Health:
     """The state of a run, and which checkpoints it protects.
 
-    The first seven are the monitor's to say. The last three follow from them and from the
-    checkpoints, and are kept by :class:`callbacks.checkpoint_index.CheckpointFolder`.
+    The first eight are the monitor's to say. The last four follow from them and from the
+    evaluations and checkpoints, which :class:`callbacks.checkpoint_index.CheckpointFolder` keeps.
 
     Attributes:
         state: of the generator at the last probe.
@@ -56,6 +56,8 @@ class Health:
             rebaseline.
         branch: number of the segment: two rollbacks may go back to the same moment.
         first_onset: onset of the first alarm in this segment.
+        evaluated: an evaluation fell into a collapse of this segment. One that came and went
+            between two of them is forgotten once the generator is healthy again, as a suspicion is.
         pre_collapse: path of the best checkpoint before the collapse; the best healthy one as long
             as there was none.
         pinned: paths that stay for good: the best ones before each alarm.
@@ -70,6 +72,7 @@ class Health:
     segment: int = 0
     branch: int = 0
     first_onset: int | None = None
+    evaluated: bool = False
     pre_collapse: str | None = None
     pinned: tuple[str, ...] = ()
 
@@ -87,6 +90,8 @@ class Health:
                 alarm, onset = images_seen, images_seen
             # Where a fall cannot be dated, nothing before its alarm is known to be bad.
             onset = onset if verdict.onset is None else verdict.onset
+        elif verdict.state == "healthy" and not self.evaluated:
+            alarm, onset = None, None
         elif alarm is None:
             onset = verdict.onset if verdict.state == "suspect" else None
         health = Health(
@@ -98,8 +103,13 @@ class Health:
             frozen=verdict.state == "suspect",
             segment=self.segment,
             branch=self.branch,
+            evaluated=self.evaluated,
         )
         return health.after(self)
+
+    def after_evaluation(self) -> Health:
+        """The health after an evaluation of the generator that was judged last."""
+        return replace(self, evaluated=self.evaluated or self.state in LOST)
 
     def after(self, last: Health | None) -> Health:
         """This health with what the index already knew: paths, and the segment's first onset.
@@ -108,7 +118,7 @@ class Health:
             last: what the index says so far.
         """
         same = last and (last.segment, last.branch) == (self.segment, self.branch)
-        first = last.first_onset if last and same else None
+        first = last.first_onset if last and same and self.alarm is not None else None
         if self.alarm is not None and self.onset is not None:
             # An evaluation may date the same alarm once more; a later alarm has a later onset.
             dated_anew = last is not None and last.alarm == self.alarm and last.onset == first
@@ -142,8 +152,9 @@ class Health:
         for name in ("onset", "alarm", "first_onset"):
             if given.get(name) is not None and not _is_count(given[name]):
                 raise ValueError(f"health with the {name} {given[name]!r}")
-        if not isinstance(given.get("frozen", False), bool):
-            raise ValueError(f"health with frozen {given['frozen']!r}")
+        for name in ("frozen", "evaluated"):
+            if not isinstance(given.get(name, False), bool):
+                raise ValueError(f"health with {name} {given[name]!r}")
         if given.get("severity") not in (None, *get_args(Severity)):
             raise ValueError(f"health with the severity {given['severity']!r}")
         pinned = given.get("pinned", ())
@@ -188,7 +199,10 @@ class Health:
                         segment=segment,
                         branch=branch,
                     )
-            elif row.get("kind") == "probe" or row.get("verdict"):
+                continue
+            if "kind" not in row and health is not None:
+                health = health.after_evaluation()
+            if row.get("kind") == "probe" or row.get("verdict"):
                 verdict = _verdict_of(row)
                 if row.get("kind") == "probe":
                     probes.append((row["images_seen"], verdict.state))

@@ -53,6 +53,14 @@ class HealthKeeper:
         keep = next((part.keep for part in _checkpointing_of(trainer)), None)
         self.health = RunFolder.of(trainer).write_health(self._after(verdict, moment), keep)
 
+    def evaluated(self, trainer: pl.Trainer) -> None:
+        """Note that the generator that was judged last has been evaluated too."""
+        if self.health is None or (health := self.health.after_evaluation()) == self.health:
+            return
+        self.health = health
+        for checkpointing in _checkpointing_of(trainer):
+            self.health = checkpointing.set_health(trainer, health)
+
     def begin_segment(self, trainer: pl.Trainer, state: State, images_seen: int) -> None:
         """After a rollback or a planned shock: an older onset says nothing any more.
 

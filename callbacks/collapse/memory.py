@@ -13,6 +13,8 @@ from callbacks.collapse.score import Parts, robust_sd
 
 #: Probes that are kept: more than any rule looks back.
 _KEPT = 64
+#: Places of a row of parts.
+DIVERSITY, COVERAGE, QUALITY = 0, 1, 2
 _PARTS = 3
 #: Counts are many: as many probes as the refinement of an onset looks back over.
 _CELLS = 24
@@ -139,6 +141,13 @@ class Memory:
         steps = [abs(b - a) for a, b in pairwise(latest)]
         sd = 1.4826 * median(steps) / math.sqrt(2.0) if steps else 0.0
         return _with_usual(sd, median(latest), len(steps), window - 1, least)
+
+    def healthy_before(self, probes: int) -> list[float]:
+        """The latest healthy scores, without those that are among so many latest probes."""
+        latest, healthy = self.scores[-probes:], list(self.healthy)
+        while healthy and latest and healthy[-1] in latest:
+            healthy.pop()
+        return healthy
 
     def level(self, which: int, window: int) -> float:
         """Median of one part, of the latest healthy probes."""

@@ -199,6 +199,7 @@ class CollapseMonitor(Callback):
         """Heavy evaluations upgrade or confirm a suspicion, and see a divergence."""
         if self.judge is None:
             return
+        self.keeper.evaluated(trainer)
         try:
             new = self.judge.evaluation(trainer, pl_module, scores)
         except BlindError as error:

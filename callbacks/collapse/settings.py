@@ -23,6 +23,9 @@ class DetectorSettings:
         arm_coverage: the coverage that it needs as well: noise that is spread over everything is
             diverse, and has nothing to lose.
         arm_probes: successive probes that must reach both.
+        least_quality: median precision of the healthy baseline, as a share of that of real samples,
+            below which most samples are like nothing real, and wander: of falls only that of
+            ``full_probes`` counts there, and nothing is suspicious.
         suspect_drop: a fall of the score that makes a suspicion, where it is also significant.
         suspect_z: how many standard deviations of its noise the score must have fallen by, below 0.
         full_drop: a fall that is a collapse when two successive probes show it, both at least
@@ -33,8 +36,14 @@ class DetectorSettings:
             ``suspect_drop``, both beyond ``steep_z``, and the sum that dates the onset, of falls of
             the log score beyond ``onset_kappa``, has come to this.
         steep_z: see ``steep_sum``.
-        lasting_drop: a collapse found by ``steep_sum`` or ``slow_probes`` is a full one from this
-            fall on, and partial below.
+        step_drop: a still smaller fall is one when ``step_probes`` successive probes show it, each
+            at least ``step_z`` below as ``full_z`` is counted, and all of them by ``step_margin``
+            below each score of the healthy baseline.
+        step_probes: see ``step_drop``.
+        step_z: see ``step_drop``.
+        step_margin: see ``step_drop``; a share of the least of these scores.
+        lasting_drop: a collapse found by ``steep_sum``, ``step_drop`` or ``slow_probes`` is a full
+            one from this fall on, and partial below.
         sudden_drop: a fall that is a collapse at once, where both diversity and coverage fell by
             ``sudden_part``, it is beyond ``full_z`` too, and a second draw confirms it.
         sudden_part: see ``sudden_drop``.
@@ -91,6 +100,7 @@ class DetectorSettings:
     arm_score: float = 0.20
     arm_coverage: float = 0.20
     arm_probes: int = 2
+    least_quality: float = 0.33
     suspect_drop: float = 0.25
     suspect_z: float = -4.0
     full_drop: float = 0.50
@@ -98,6 +108,10 @@ class DetectorSettings:
     full_probes: int = 4
     steep_sum: float = 0.6
     steep_z: float = -6.0
+    step_drop: float = 0.15
+    step_probes: int = 3
+    step_z: float = -5.0
+    step_margin: float = 0.05
     lasting_drop: float = 0.40
     sudden_drop: float = 0.75
     sudden_part: float = 0.30

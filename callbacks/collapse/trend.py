@@ -24,12 +24,6 @@ def distance_of(scores: Mapping[str, float | None]) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def coverage_of(scores: Mapping[str, float | None]) -> float | None:
-    """The first coverage of an evaluation."""
-    value = next((scores[name] for name in scores if name.startswith("coverage_")), None)
-    return value if value is not None and math.isfinite(value) else None
-
-
 def rises(memory: Memory) -> bool:
     """Whether the Frechet distance lies clearly above its best and rises (Theil-Sen slope)."""
     rows = [(row[0], row[1]) for row in memory.evaluations[-_EVALUATIONS:]]

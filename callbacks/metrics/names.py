@@ -5,6 +5,7 @@ other number carries the name of its feature space. The number of generated samp
 name, because the scores depend on it.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
@@ -60,6 +61,17 @@ def error_name(name: str) -> str:
         name: of the score.
     """
     return f"se_{name}"
+
+
+def is_coverage(name: str) -> bool:
+    """Whether a score is a coverage: the share of the real samples that are reached."""
+    return name.startswith("coverage_")
+
+
+def coverage_of(scores: Mapping[str, float | None]) -> float | None:
+    """The first coverage of an evaluation; None where there is none or it is not finite."""
+    value = next((scores[name] for name in scores if is_coverage(name)), None)
+    return value if value is not None and math.isfinite(value) else None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ class Simulated:
         self.health = protecting(health.after(self.health), self.rows, self.keep)
 
     def write(self, fd: float | None, protocol: str = "p", **scores: float) -> None:
+        if fd is not None:
+            self.health = self.health.after_evaluation()
         entry = row(self.now, fd, self.health.state, protocol, **scores)
         before = self.rows
         self.ever.append(entry)
@@ -110,9 +112,11 @@ def story(run: Simulated, draws: random.Random, moments: int) -> None:
         streak = 0 if streak > 12 else streak + (streak > 0 or draws.random() < 0.1)
         if draws.random() < evaluated:
             # Rounded, so that there are equals; the noise, measured or not, makes draws within it.
-            errors = {f"se_{FD}": draws.choice([0.1, 1.0, 3.0])} if draws.random() < 0.7 else {}
+            more = {f"se_{FD}": draws.choice([0.1, 1.0, 3.0])} if draws.random() < 0.7 else {}
+            if draws.random() < 0.7:
+                more["coverage_rand@2k"] = draws.choice([0.4, 0.5, 0.6])
             luck = draws.uniform(0.8, 1.2) if streak == 0 else 0.7 - 0.02 * streak
-            run.write(round(drift * luck, 1), protocol, **errors)
+            run.write(round(drift * luck, 1), protocol, **more)
         elif draws.random() < 0.8:
             run.write(None)
         run.check()

@@ -284,7 +284,7 @@ def test_replay_that_differs_says_where_and_fails(tmp_path: Path, capsys: Read) 
 
 
 def test_other_thresholds_are_told_beside_the_logged_ones(tmp_path: Path, capsys: Read) -> None:
-    run = judged_run(tmp_path / "run", LEVELS, steep_z=-1000.0)
+    run = judged_run(tmp_path / "run", LEVELS, steep_z=-1000.0, step_z=-1000.0)
     plain = record(capsys, run.path)
     assert plain["falls"] == [] and plain["verdict"]["state"] == "suspect"
     found = record(capsys, run.path, "--set", "full_drop=0.4")
@@ -305,7 +305,7 @@ def test_other_thresholds_are_told_beside_the_logged_ones(tmp_path: Path, capsys
 
 
 def test_replay_starts_from_the_logged_thresholds(tmp_path: Path, capsys: Read) -> None:
-    run = judged_run(tmp_path / "run", LEVELS, full_drop=0.4, steep_z=-1000.0)
+    run = judged_run(tmp_path / "run", LEVELS, full_drop=0.4, steep_z=-1000.0, step_z=-1000.0)
     found = record(capsys, run.path, "--set", "arm_score=0.25")
     assert found["falls"][0]["alarm"] == 17 * EVERY
     assert found["replay"]["replayed_alarms"] == [17 * EVERY]

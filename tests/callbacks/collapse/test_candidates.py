@@ -131,6 +131,28 @@ def test_noise_that_was_measured_replaces_the_share_of_the_score() -> None:
     assert chosen(rows(10.79), Health("healthy")) == "20"
 
 
+def test_of_equals_within_noise_the_one_that_covers_more_is_chosen() -> None:
+    def rows(first: float, second: float, third: float = 0.1) -> list[dict[str, Any]]:
+        name = "coverage_rand@2k"
+        pairs = [(10.0, first), (10.5, second), (11.0, third)]
+        return [row(10 * n, fd, **{name: c}) for n, (fd, c) in enumerate(pairs, start=1)]
+
+    assert chosen(rows(0.5, 0.4), Health("healthy")) == "10"
+    assert chosen(rows(0.4, 0.5), Health("healthy")) == "20"
+    assert chosen(rows(0.5, 0.5), Health("healthy")) == "20"
+    # Beyond the noise of the distance the coverage says nothing.
+    assert chosen(rows(0.4, 0.5, 0.9), Health("healthy")) == "20"
+    found = whys(rows(0.4, 0.5), Health("healthy"))
+    assert found["20"] == f"healthy, {FD} within noise of the lowest of 3, and covering more"
+    assert whys(rows(0.5, 0.5), Health("healthy"))["20"].endswith("lowest of 3, and later")
+
+
+def test_where_the_coverage_ranks_the_later_of_equals_is_chosen() -> None:
+    name = "coverage_rand@2k"
+    rows = [row(10, 5.0, **{name: 0.60}), row(20, 5.0, **{name: 0.58})]
+    assert chosen(rows, Health("healthy"), Retention(monitor=name, mode="max")) == "20"
+
+
 def test_only_as_many_as_are_kept_take_part_in_a_draw() -> None:
     rows = [row(10 * n, 10.0 + 0.01 * n) for n in range(1, 6)]
     assert chosen(rows, Health("healthy")) == "30"

@@ -84,12 +84,67 @@ def test_same_fall_within_its_noise_is_none():
 
 def test_slow_fall_by_a_quarter_is_a_collapse_after_five_of_six_probes():
     stream = [*RISING[:3], *[0.7, 0.69, 0.71, 0.7, 0.7] * 3, *[0.5] * 6]
-    verdicts = feed(stream, settings=DetectorSettings(steep_sum=9.0))
+    verdicts = feed(stream, settings=DetectorSettings(steep_sum=9.0, step_z=-90.0))
     # With the sum, which counts ln(0.7 / 0.5) - 0.15 a probe, one probe earlier.
-    assert states(feed(stream))[-6:] == ["suspect"] * 3 + ["collapsed"] * 3
+    summed = DetectorSettings(step_z=-90.0)
+    assert states(feed(stream, settings=summed))[-6:] == ["suspect"] * 3 + ["collapsed"] * 3
     assert verdicts[-1].severity == "partial"
     assert states(verdicts)[-6:] == ["suspect"] * 4 + ["collapsed"] * 2
     assert verdicts[-2].onset_probe == 18
+
+
+STEADY = [0.3, 0.3, *[0.7, 0.69, 0.71, 0.7] * 4]
+
+
+def test_step_below_all_healthy_times_is_a_partial_collapse_at_the_third_probe():
+    verdicts = feed([*STEADY, 0.59, 0.58, 0.59])
+    assert states(verdicts)[-3:] == ["healthy", "healthy", "collapsed"]
+    assert verdicts[-1].severity == "partial"
+    assert "below all of its healthy times" in verdicts[-1].reason
+    assert verdicts[-1].onset_probe == len(STEADY)
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        # Less than 15 % of the peak of 0.71, one of the three; or one that is back.
+        [*STEADY, 0.59, 0.61, 0.59],
+        [*STEADY, 0.59, 0.59, 0.68, 0.59],
+        # It was as low before, or hardly higher.
+        [*STEADY[:-5], 0.6, *STEADY[-4:], 0.59, 0.58, 0.59],
+        # Five standard deviations of its steps are more than the fall.
+        [0.3, 0.3, *[0.65, 0.75, 0.8, 0.66] * 4, 0.59, 0.58, 0.59],
+    ],
+)
+def test_other_falls_of_that_size_are_none(stream):
+    assert set(states(feed(stream))[2:]) <= {"healthy"}
+
+
+def test_step_needs_twelve_healthy_probes_before_it():
+    mild, fall = DetectorSettings(step_z=-0.1), [0.59, 0.58, 0.59]
+    # One more arms it.
+    known = [0.7, 0.7, *STEADY[3:14]]
+    assert states(feed([*known, *fall], settings=mild))[-1] == "collapsed"
+    assert states(feed([*known[1:], *fall], settings=mild))[-1] == "healthy"
+
+
+def test_of_junk_only_copies_and_a_fall_by_half_that_stays_are_a_collapse():
+    def junk(score, **more):
+        return {"score": score, "quality": 0.3, **more}
+
+    # Deep enough to be one at once, but short.
+    short = [0.08, 0.2, 0.3]
+    assert states(feed([*STEADY, *short]))[-3:] == ["collapsed"] * 3
+    old = [junk(score) for score in STEADY]
+    assert states(feed([*old, *map(junk, short)]))[-3:] == ["healthy"] * 3
+    verdicts = feed([*old, *map(junk, [0.2, 0.3, 0.3, 0.3])])
+    assert states(verdicts)[-2:] == ["healthy", "collapsed"]
+    assert verdicts[-1].severity == "full"
+    assert states(feed([*old, junk(0.7, duplicates=0.6)]))[-1] == "collapsed"
+    # The median of the healthy times counts, not the probes of the fall.
+    assert states(feed([*STEADY, junk(0.08)]))[-1] == "collapsed"
+    mild = DetectorSettings(least_quality=0.29)
+    assert states(feed([*old, junk(0.08)], settings=mild))[-1] == "collapsed"
 
 
 def test_copies_are_a_collapse_however_good_the_score_is():
@@ -355,7 +410,7 @@ def test_oscillation_around_a_threshold_gives_one_alarm():
 
 def test_suspicion_ends_below_a_milder_threshold_than_it_began():
     steady = [0.3, 0.3, *[0.7, 0.69, 0.71, 0.7] * 5]
-    verdicts = feed([*steady, 0.5, 0.55, 0.58])
+    verdicts = feed([*steady, 0.5, 0.55, 0.58], settings=DetectorSettings(step_probes=4))
     assert states(verdicts)[-3:] == ["suspect", "suspect", "healthy"]
     assert verdicts[-2].onset_probe == len(steady)
     assert verdicts[-1].onset is None

@@ -36,11 +36,33 @@ def test_a_fall_is_a_suspicion_first_and_then_an_alarm() -> None:
 
 
 def test_a_collapse_is_remembered_after_it_and_a_second_one_does_not_replace_its_onset() -> None:
-    over = (*FALL, (40, verdict("recovered")), (50, verdict("healthy")))
-    assert told(*over) == Health("healthy", onset=15, alarm=30, first_onset=15)
+    seen = told(*FALL).after_evaluation()
+    memory: Any = {"first_onset": 15, "evaluated": True}
+    assert seen == Health("collapsed", "full", 15, 30, **memory)
+    over = ((40, verdict("recovered")), (50, verdict("healthy")))
+    healthy = told(*over, start=seen)
+    assert healthy == Health("healthy", onset=15, alarm=30, **memory)
+    assert healthy.after_evaluation() == healthy
     again = (*over, (60, verdict("suspect", 58)), (70, verdict("collapsed", 55, alarm=True)))
-    assert told(*again[:-1]) == Health("suspect", None, 15, 30, frozen=True, first_onset=15)
-    assert told(*again) == Health("collapsed", None, 55, 70, first_onset=15)
+    suspect = told(*again[:-1], start=seen)
+    assert suspect == Health("suspect", None, 15, 30, frozen=True, **memory)
+    assert told(*again, start=seen) == Health("collapsed", None, 55, 70, **memory)
+
+
+def test_a_collapse_between_two_evaluations_is_forgotten_once_it_is_over() -> None:
+    """It is no reason against the checkpoints that follow; its own are not healthy."""
+    start = told(FALL[0]).after_evaluation()
+    assert start == told(FALL[0])
+    recovered = told(*FALL[1:], (40, verdict("recovered")), start=start)
+    # Until then it may still come back.
+    assert recovered == Health("recovered", None, 15, 30, first_onset=15)
+    assert recovered.after_evaluation() == recovered
+    healthy = told((50, verdict("healthy")), start=recovered)
+    assert healthy == Health("healthy")
+    # The index, which it is joined with, had the old onset.
+    assert healthy.after(recovered) == Health("healthy")
+    later = told((60, verdict("collapsed", 55, alarm=True)), start=healthy).after_evaluation()
+    assert later == Health("collapsed", None, 55, 60, first_onset=55, evaluated=True)
 
 
 def test_the_same_alarm_may_be_dated_anew_in_both_directions() -> None:
@@ -70,7 +92,7 @@ def test_what_the_index_knew_is_taken_over() -> None:
 
 
 def test_plain_data_are_read_back() -> None:
-    health = Health("collapsed", "partial", 15, 30, 5, False, 2, 1, 15, "path", ("path",))
+    health = Health("collapsed", "partial", 15, 30, 5, False, 2, 1, 15, True, "path", ("path",))
     text = json.dumps({**health.to_dict(), "of_a_newer_version": 1})
     assert Health.from_dict(json.loads(text)) == health
     assert Health.from_dict({"state": "healthy"}) == Health("healthy")
@@ -87,6 +109,7 @@ def test_plain_data_are_read_back() -> None:
         ({"onset": 1.5}, "health with the onset 1.5"),
         ({"alarm": "soon"}, "health with the alarm 'soon'"),
         ({"frozen": "no"}, "health with frozen 'no'"),
+        ({"evaluated": 1}, "health with evaluated 1"),
         ({"severity": "bad"}, "health with the severity 'bad'"),
         ({"pinned": "path"}, "pinned is no list of paths"),
         ({"pinned": [1]}, "pinned is no list of paths"),
@@ -129,6 +152,18 @@ def test_health_is_read_off_the_history() -> None:
     judged = {"images_seen": 30, "scores": {}, "verdict": FALL[-1][1].to_dict()}
     assert Health.of_history([*rows[:-1], judged]) == replace(told(*FALL), window=0)
     assert Health.of_history([*rows, event("evaluation_error", 35)]) == Health.of_history(rows)
+
+
+def test_an_evaluation_in_a_collapse_is_read_off_the_history() -> None:
+    over = [line(40, verdict("recovered")), line(50, verdict("healthy"))]
+    rows = [event("begin", 0), *(line(*probe) for probe in FALL)]
+    evaluation = {"images_seen": 30, "scores": {}}
+    assert Health.of_history([*rows, *over]) == Health("healthy")
+    found = Health.of_history([*rows, evaluation, *over])
+    assert found == Health("healthy", onset=15, alarm=30, first_onset=15, evaluated=True)
+    # Before the alarm, or after the collapse, it has not seen any of it.
+    assert Health.of_history([*rows[:-1], evaluation, rows[-1], *over]) == Health("healthy")
+    assert Health.of_history([*rows, *over, evaluation]) == Health("healthy")
 
 
 def test_history_goes_on_from_where_a_rollback_went_back_to() -> None:

@@ -221,7 +221,12 @@ def test_smoothing_is_built_up_again_on_resume():
 
 def test_checkpoint_in_the_middle_of_a_suspicion_resumes_to_the_very_same_verdicts(tmp_path):
     anxious = DetectorSettings(
-        suspect_drop=0.02, healthy_drop=0.01, suspect_z=-0.1, slow_probes=60, slow_window=60
+        least_quality=0.01,
+        suspect_drop=0.02,
+        healthy_drop=0.01,
+        suspect_z=-0.1,
+        slow_probes=60,
+        slow_window=60,
     )
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     options = {"drill": None, "steps": 200, "evaluate": 1_280}

@@ -1,0 +1,167 @@
+"""Falls of the score: which are a collapse, which make a suspicion, and which are noise.
+
+Each rule asks for an effect, the share of the peak that is gone, and for significance: by how many
+standard deviations. Noise is of two kinds. The scores of healthy times scatter about their median;
+and they move from probe to probe, by much less in a run that slowly wanders.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from callbacks.collapse.memory import COVERAGE, DIVERSITY, QUALITY, Memory
+from callbacks.collapse.onset import FallSum
+from callbacks.collapse.records import Band
+from callbacks.collapse.score import Parts, score_noise
+from callbacks.collapse.settings import DetectorSettings
+
+#: Noise of the score that a perfect generator has, where the band does not say.
+_LEAST_NOISE = 0.005
+
+
+class Falls:
+    """Holds the scores of the latest probes against their peak and their noise.
+
+    Args:
+        memory: of the detector, armed wherever a rule is asked for.
+        settings: of the detector.
+        band: of real samples.
+        summed: the sum that dates onsets, as it stood; None for a new one.
+
+    Attributes:
+        sum: the sum that dates onsets.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        settings: DetectorSettings,
+        band: Band,
+        summed: FallSum | None = None,
+    ) -> None:
+        self.memory, self.settings = memory, settings
+        self.sum = summed or FallSum()
+        self._least = max(score_noise(band), _LEAST_NOISE)
+
+    def drop(self, score: float) -> float:
+        """By which share of the peak a score is down."""
+        return 1.0 - score / cast(float, self.memory.peak)
+
+    def follow(self, probe: int, score: float) -> float:
+        """Take the score of one probe.
+
+        Args:
+            probe: its number.
+            score: above 0.
+
+        Returns:
+            Its :meth:`drop`.
+        """
+        drop = self.drop(score)
+        self.memory.fall(drop)
+        self.sum.follow(probe, score, self.memory.healthy, self.settings)
+        return drop
+
+    def forget(self) -> None:
+        """Begin a new sum, as a fall is over."""
+        self.sum = FallSum()
+
+    def of_junk(self) -> bool:
+        """Whether most samples of healthy times are like nothing real.
+
+        There is little to lose, and such a generator throws its samples here and there.
+        """
+        settings = self.settings
+        if not self.memory.healthy_parts:
+            return False
+        return self.memory.level(QUALITY, settings.baseline) < settings.least_quality
+
+    def collapse(self, parts: Parts, drop: float) -> str:
+        """Why the score says that almost everything is gone; empty where it does not."""
+        settings, memory = self.settings, self.memory
+        part = 1.0 - settings.sudden_part
+        both = parts.diversity <= part * memory.top(DIVERSITY) and (
+            parts.coverage <= part * memory.top(COVERAGE)
+        )
+        if drop >= settings.sudden_drop and both and self._sinks(1, settings.full_z):
+            return f"the score fell by {drop:.0%} at once"
+        certain = self._sinks(2, settings.full_z) and memory.down_by(2, settings.full_drop)
+        if certain:
+            return f"the score fell by {drop:.0%}"
+        return self.half_gone(drop)
+
+    def half_gone(self, drop: float) -> str:
+        """Why a fall by half stays, whatever the noise; empty where there is none."""
+        if self.memory.down_by(self.settings.full_probes, self.settings.full_drop):
+            return f"the score fell by {drop:.0%}"
+        return ""
+
+    def steep(self, drop: float) -> str:
+        """Why a smaller fall of two probes is far beyond noise; empty where it is not."""
+        settings = self.settings
+        down = self.memory.down_by(2, settings.suspect_drop) and self._beyond(2, settings.steep_z)
+        if down and self.sum.value >= settings.steep_sum:
+            return f"the score fell by {drop:.0%}, far beyond its noise"
+        return ""
+
+    def is_part(self) -> bool:
+        """Whether two probes fell far enough to agree with cells that are empty at once."""
+        settings = self.settings
+        down = self.memory.down_by(2, settings.part_score)
+        return down and self._sinks(2, settings.part_z)
+
+    def lasting(self, drop: float, suspected: bool) -> str:
+        """Why a smaller fall is one that stays; empty where it may pass.
+
+        Args:
+            drop: of the latest probe.
+            suspected: whether the score was suspicious at the probe before.
+        """
+        settings, memory = self.settings, self.memory
+        low = sum(d >= settings.suspect_drop for d in memory.drops[-settings.slow_window :])
+        if suspected and low >= settings.slow_probes:
+            down = f"{settings.suspect_drop:.0%} or more"
+            return f"the score has been down by {down} for {low} probes"
+        if self._is_step():
+            return f"the score fell by {drop:.0%}, below all of its healthy times, and stays there"
+        return ""
+
+    def suspicion(self, score: float, drop: float, held: bool) -> str:
+        """Why the score is suspicious; empty where it is not.
+
+        Args:
+            score: of the latest probe.
+            drop: of it.
+            held: whether it was at the probe before: that ends later than it begins.
+        """
+        settings = self.settings
+        fallen = drop >= settings.suspect_drop and self._z(score) <= settings.suspect_z
+        if fallen or (held and drop > settings.healthy_drop):
+            return f"the score is down by {drop:.0%}"
+        return ""
+
+    def _is_step(self) -> bool:
+        """Whether the latest probes form a step: down from all of the healthy times before."""
+        settings, memory = self.settings, self.memory
+        probes = settings.step_probes
+        down = memory.down_by(probes, settings.step_drop)
+        if not (down and self._sinks(probes, settings.step_z)):
+            return False
+        latest = memory.scores[-probes:]
+        before = memory.healthy_before(probes)[-settings.baseline :]
+        if len(before) < settings.baseline:
+            return False
+        return max(latest) < (1.0 - settings.step_margin) * min(before)
+
+    def _beyond(self, probes: int, z: float) -> bool:
+        """Whether the scores of so many successive probes are beyond their noise."""
+        return all(self._z(score) <= z for score in self.memory.scores[-probes:])
+
+    def _sinks(self, probes: int, z: float) -> bool:
+        """Whether so many successive probes fell by far more than the score moves by itself."""
+        sd = self.memory.unrest(self.settings.baseline, self._least) / cast(float, self.memory.peak)
+        return all(-drop / sd <= z for drop in self.memory.drops[-probes:])
+
+    def _z(self, score: float) -> float:
+        middle, sd = self.memory.noise(self.settings.baseline, self._least)
+        return (score - middle) / sd
