@@ -200,7 +200,8 @@ class Health:
                         branch=branch,
                     )
                 continue
-            if "kind" not in row and health is not None:
+            judged = probes[-1][0] if probes else None
+            if "kind" not in row and health is not None and row["images_seen"] == judged:
                 health = health.after_evaluation()
             if row.get("kind") == "probe" or row.get("verdict"):
                 verdict = _verdict_of(row)
