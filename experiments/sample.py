@@ -23,6 +23,7 @@ from experiments.opening import open_run, require_latents, writing_to
 from experiments.sentences import TEXT, say
 
 STACK = 256
+PICTURE = ".png"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,7 +33,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--out",
         type=Path,
-        help="new folder for the images, its grid beside it (RUN/samples); a .txt for sentences",
+        help="new folder for the images, its grid beside it (RUN/samples); a .png for the grid "
+        "alone; a .txt for sentences",
     )
     parser.add_argument(
         "--temperature", type=float, help="of sentences: below 1 more certain, above 1 less (1)"
@@ -58,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--columns", type=count, help="of the grid (8)")
     options = parser.parse_args(argv)
-    if options.out and options.out.suffix.lower() != TEXT:
+    if options.out and not is_picture(options.out) and options.out.suffix.lower() != TEXT:
         refuse_taken(options.out)
     opened = open_run(options.run, options.checkpoint, options.device)
     require_latents(opened.module)
@@ -69,7 +71,8 @@ def main(argv: Sequence[str]) -> int:
             f"--temperature must be left out for a {type(opened.module).__name__}, got "
             f"{options.temperature:g}; only sentences have one"
         )
-    if options.out:
+    alone = is_picture(options.out)
+    if options.out and not alone:
         refuse_taken(options.out)
     rows = rows_asked(opened, options)
     out: Path = options.out or opened.run.path / "samples"
@@ -77,11 +80,16 @@ def main(argv: Sequence[str]) -> int:
         # What was drawn there before would stand among the new images.
         for file in [*out.glob("[0-9]*.png"), out / "points.csv"]:
             file.unlink(missing_ok=True)
+    drawn, columns = draw(opened.module, options.n, options.seed, rows), options.columns or 8
     with writing_to(out):
-        drawn = draw(opened.module, options.n, options.seed, rows)
-        written = write(drawn, out, options.columns or 8)
+        written = (write_grid if alone else write)(drawn, out, columns)
     print(f"{written} of {opened.entry['path']}: {out}", file=sys.stderr)
     return 0
+
+
+def is_picture(out: Path | None) -> bool:
+    """Whether one picture is asked for: a name that ends as one, and is no folder."""
+    return out is not None and out.suffix.lower() == PICTURE and not out.is_dir()
 
 
 def refuse_taken(out: Path) -> None:
@@ -153,6 +161,31 @@ def write(drawn: Iterator[torch.Tensor], out: Path, columns: int) -> str:
     with replacing(grid_path(out)) as file:
         grid_of(first, columns).save(file, format="PNG")
     return f"{number} images"
+
+
+def write_grid(drawn: Iterator[torch.Tensor], out: Path, columns: int) -> str:
+    """Write all images as one grid, over what was there.
+
+    Args:
+        drawn: see :func:`write`.
+        out: the picture.
+        columns: of it.
+
+    Returns:
+        What was written, in words.
+
+    Raises:
+        CommandError: points are drawn.
+    """
+    images = torch.cat(list(drawn))
+    if images.ndim == 2:
+        raise CommandError(
+            f"--out must be a folder for points, got {out}; they are written as a table"
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(out) as file:
+        grid_of(images, columns).save(file, format="PNG")
+    return f"{len(images)} images"
 
 
 def write_points(stacks: Iterable[torch.Tensor], path: Path) -> int:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from callbacks.run_folder import RunFolder
 from experiments import sample
+from experiments.errors import CommandError
 from tests.command_server import ROOT, CommandServer
 
 TINY = [
@@ -73,6 +74,28 @@ def test_sample_draws_the_same_images_whatever_their_number(
         assert (tmp_path / "3" / name).read_bytes() == (tmp_path / "5" / name).read_bytes()
     with Image.open(tmp_path / "3" / "000000.png") as image:
         assert image.size == (32, 32) and image.mode == "L"
+
+
+def test_sample_writes_one_grid_where_a_picture_is_asked_for(
+    server: CommandServer, run: RunFolder, tmp_path: Path
+) -> None:
+    out = tmp_path / "new" / "drawn.png"
+    for n in (2, 3):
+        words = ("--n", n, "--columns", 3, "--out", out)
+        code, output = server.run("sample", run.path, *words)
+        assert code == 0 and f"{n} images of " in output, output
+    assert [file.name for file in out.parent.iterdir()] == ["drawn.png"]
+    words = ("--n", 3, "--columns", 3, "--out", tmp_path / "folder")
+    assert server.run("sample", run.path, *words)[0] == 0
+    assert out.read_bytes() == (tmp_path / "folder-grid.png").read_bytes()
+    with Image.open(out) as grid:
+        assert grid.size == (2 + 3 * 34, 2 + 34)
+
+
+def test_points_are_no_picture(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="--out must be a folder for points, got .*p.png"):
+        sample.write_grid(iter([torch.zeros(4, 2)]), tmp_path / "p.png", 2)
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_seed_draws_other_images(
