@@ -131,14 +131,16 @@ class CollapseDetector:
             return self._recover(signals, parts.score)
         if reason := self._repeated(signals) or alike(self.memory, self.settings, 2):
             return "collapsed", "full", reason
+        note = ""
         if self._falls.of_junk():
             if reason := self._falls.half_gone(drop):
                 return "collapsed", "full", reason
+            note = "most samples are like nothing real: only a fall by half that stays counts"
         elif found := self._has_fallen(parts, drop, dead):
             return found
         if before.state == "recovered" and self._counts["since"] < self.settings.settle_probes:
             return "recovered", None, "a collapse is over"
-        return "healthy", None, ""
+        return "healthy", None, note
 
     def _has_fallen(self, parts: Parts, drop: float, dead: float) -> _Finding | None:
         """What a probe is of a generator that has something to lose, if it is not healthy."""

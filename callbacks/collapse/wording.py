@@ -80,7 +80,7 @@ def headline(history: History) -> str:
     if verdict.state == "warmup":
         text = f"Warming up, {words}; no alarm is possible yet"
     else:
-        text = f"Healthy, {words}"
+        text = f"Healthy, {words}{reason}"
     if fall is None:
         return text
     return f"{text}; {_past(history)}"

@@ -42,6 +42,13 @@ def test_healthy_run_has_two_spans_and_no_fall(tmp_path: Path) -> None:
     assert advice(found, 6400) == ""
 
 
+def test_headline_says_what_is_to_be_known_of_a_healthy_generator(tmp_path: Path) -> None:
+    rows = Watched(tmp_path / "run").tell(*climb(0.05, 0.15, 0.4)).run.read_history()
+    rows[-1]["verdict"]["reason"] = "most samples are like nothing real"
+    expected = "Healthy, score 0.40: most samples are like nothing real"
+    assert headline(history_of(rows)) == expected
+
+
 def test_collapse_has_its_onset_alarm_and_delay(tmp_path: Path) -> None:
     found = history(collapsed_run(tmp_path / "run"))
     assert shape(found.story) == [
