@@ -28,14 +28,13 @@ TINY = [
     "--loggers.wandb=disabled",
 ]
 
+#: A GPU's networks take minutes here.
+LONG = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
 
 @pytest.mark.parametrize(
     "config",
-    # A GPU's networks take minutes a step here.
-    [
-        pytest.param(path, marks=[pytest.mark.slow] if path.parent.name == "gpu" else [])
-        for path in CONFIGS
-    ],
+    [pytest.param(path, marks=LONG if path.parent.name == "gpu" else []) for path in CONFIGS],
     ids=lambda path: path.stem,
 )
 def test_it_trains_under_a_tiny_overlay(
@@ -44,13 +43,15 @@ def test_it_trains_under_a_tiny_overlay(
     path = tmp_path / "run"
     # To describe all reals of both domains takes longer than the rest; test_translate.py watches.
     watch = "--collapse_monitor.watch=false" if config.parent.name == "translation" else ""
+    # Convolutions of half precision take minutes a step on a CPU.
+    full = "--trainer.precision=32-true" if config.parent.name == "gpu" else ""
     model = yaml.safe_load(config.read_text())["model"]
     # Stages before the game are counted in samples, not in steps of the generator.
     stages = [name for name in model.get("init_args") or {} if name.endswith("_samples")]
     short = [f"--model.init_args.{name}=8" for name in stages]
-    words = [*TINY, *filter(None, [watch]), *short]
+    words = [*TINY, *filter(None, [watch, full]), *short]
     code, output = server.run(
-        "fit", "--config", config.relative_to(ROOT), "--run_dir", path, *words, timeout=300
+        *("fit", "--config", config.relative_to(ROOT), "--run_dir", path, *words), timeout=1500
     )
     assert code == 0, output
     run = RunFolder.open(path)
