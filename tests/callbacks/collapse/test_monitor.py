@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from callbacks.collapse.changes import RATE_FACTOR
+from callbacks.collapse.health import Health
 from callbacks.collapse.leading import LeadingSigns
 from callbacks.collapse.monitor import CollapseMonitor
 from callbacks.collapse.settings import DetectorSettings
@@ -89,6 +90,9 @@ def test_chosen_checkpoint_is_the_best_healthy_one_before_the_onset(alerted):
     assert all(row["scores"][name] < 0.92 * best for row in later)
     after = [r for r in rows if r["images_seen"] > onset]
     assert after and {r["state"]["state"] for r in after} == {"collapsed"}
+    # An evaluation fell into the collapse: it is not forgotten when it is over.
+    told = Health.of_history(run.read_history())
+    assert health.evaluated and told is not None and told.evaluated
 
 
 def test_pictures_of_the_probes_and_of_the_alarm_are_there(alerted):
