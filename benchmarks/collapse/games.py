@@ -25,7 +25,7 @@ from gan_modules.objectives import Objective
 from gan_modules.regularizers import R1, GradientPenalty, Regularizer
 
 _DIGIT = (1, 8, 8)
-_EMA_PROBES = 2
+_EMA_PROBES = 4
 
 
 def data_of(kind: str, seed: int = 0) -> DataModule:

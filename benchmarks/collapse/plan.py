@@ -16,7 +16,7 @@ _AFTER = 12
 
 CALIBRATION_SEEDS = (0, 1, 2, 3)
 #: What came out on smaller ones was looked at between versions of the detector.
-TEST_SEEDS = (34, 35, 36, 37, 38)
+TEST_SEEDS = (39, 40, 41)
 
 #: Families and injections that tuning on the calibration seeds leaves out. The rule of lost cells
 #: is the exception: it was made with those of seeds 0 to 3 in sight.
@@ -37,7 +37,7 @@ class Kind:
 
     steps: int
     every: int
-    heavy: int = 5
+    heavy: int = 6
     batch: int = 64
 
     @property
@@ -46,17 +46,18 @@ class Kind:
         return self.steps // self.every
 
 
+#: Runs of points and of digits have a hundred probes, as those of users have by default.
 KINDS = {
     # Points in the plane; the generator is its own feature network.
-    "ring": Kind(steps=2400, every=40),
-    "grid": Kind(steps=2400, every=40),
+    "ring": Kind(steps=2000, every=20),
+    "grid": Kind(steps=2000, every=20),
     # 8 x 8 pixels.
-    "digits": Kind(steps=2400, every=40),
+    "digits": Kind(steps=2000, every=20),
     # The same with a class to be asked for, and as a translation to inverted digits and back.
-    "labelled": Kind(steps=2000, every=40),
-    "inverted": Kind(steps=2000, every=40),
+    "labelled": Kind(steps=1500, every=30),
+    "inverted": Kind(steps=1500, every=30),
     # 32 x 32 pixels, convolutions.
-    "mnist": Kind(steps=1200, every=30),
+    "mnist": Kind(steps=960, every=24),
 }
 
 
@@ -185,23 +186,28 @@ def spoiling(run: Run) -> Spoiling | None:
 
 
 def steps_of(run: Run) -> int:
-    """Generator steps of a run: one that is spoilt ends a dozen probes later."""
+    """Generator steps of a run: one that is spoilt ends a dozen probes later.
+
+    One that is bad from the start ends when it has long been said that it never learned.
+    """
     kind, turn = KINDS[run.kind], spoiling(run)
+    if run.ending == "bad":
+        return 3 * kind.steps // 4
     return kind.steps if turn is None else min(kind.steps, turn.step + _AFTER * kind.every)
 
 
 def planned_runs(seeds: tuple[int, ...]) -> list[Run]:
     """All runs of the full suite with these seeds, the long ones first."""
-    runs = [Run("mnist", "r1", "healthy", seed) for seed in seeds[:2]]
+    runs = [Run("mnist", "r1", "healthy", seed) for seed in seeds[:1]]
     runs += [Run("mnist", "r1", "turning", seed) for seed in seeds[:2]]
-    for kind in ("grid", "digits", "ring"):
+    for kind in ("digits", "grid", "ring"):
         for family in HEALTHY:
             few = kind == "grid" and family == "wgan_gp"
-            runs += [Run(kind, family, "healthy", seed) for seed in seeds[: 3 if few else None]]
-            runs += [Run(kind, family, "turning", seed) for seed in seeds[: 2 if few else 3]]
-    for kind in ("labelled", "inverted"):
-        runs += [Run(kind, "r1", "healthy", seed) for seed in seeds[:3]]
-        runs += [Run(kind, "r1", "turning", seed) for seed in seeds[:2]]
+            runs += [Run(kind, family, "healthy", seed) for seed in seeds[: 2 if few else None]]
+            runs += [Run(kind, family, "turning", seed) for seed in seeds[:2]]
+    for kind in ("inverted", "labelled"):
+        runs += [Run(kind, "r1", "healthy", seed) for seed in seeds[:2]]
+        runs += [Run(kind, "r1", "turning", seeds[0])]
     for kind in ("digits", "ring"):
         for family in BAD:
             runs += [Run(kind, family, "bad", seed) for seed in seeds[:2]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,7 @@ def quantised(samples: Tensor) -> Tensor:
     return to_uint8(samples) if samples.dim() == 4 else samples
 
 
+@lru_cache(maxsize=8)
 def real_samples(kind: str) -> tuple[Tensor, Tensor]:
     """Training samples of a kind and their labels."""
     return images_and_labels(data_of(kind), "train")

@@ -26,7 +26,7 @@ from benchmarks.collapse.translation_injections import TRANSLATION_INJECTIONS
 #: more where the fall takes some probes or ends.
 _SPOILT, _SPOILT_LONG = 12, 24
 #: Probes before and after the beginning where spaces are compared.
-_COMPARED_BEFORE, _COMPARED_AFTER = 16, 4
+_COMPARED_BEFORE, _COMPARED_AFTER = 16, 3
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Task:
 
 
 def injections_of(run: Run, seeds: tuple[int, ...], tuning: bool) -> list[Injection]:
-    """The injections of a run: over the seeds of a suite each gets its turn once or twice.
+    """The injections of a run: over the seeds of a suite each family gets each of them once.
 
     Args:
         run: others than healthy ones have none.
@@ -62,9 +62,8 @@ def injections_of(run: Run, seeds: tuple[int, ...], tuning: bool) -> list[Inject
     if run.ending != "healthy":
         return []
     fitting = [one for one in (*INJECTIONS, *TRANSLATION_INJECTIONS) if run.kind in one.kinds]
-    turns = (len(seeds) + 1) // 2
     place = seeds.index(run.seed) + list(HEALTHY).index(run.family)
-    mine = [one for number, one in enumerate(fitting) if (number + place) % turns == 0]
+    mine = [one for number, one in enumerate(fitting) if (number + place) % len(seeds) == 0]
     return [one for one in mine if not (tuning and one.held_out)]
 
 
@@ -112,6 +111,8 @@ def compared_cases(
     plain = Case(own, truth.labels[first:last], "healthy", held_out=run.held_out)
     found = [replace(plain, truth=plain_case(run, base, truth).truth)]
     for injection in injections_of(run, task.seeds, task.tuning):
+        if injection.effect not in ("full", "diverged"):
+            continue
         part = track_of(bench, stream, folder, injection, starts, (starts, last))
         whole = injected_case(run, base, part, truth, injection, starts)
         before = own.cut(0, starts - first)

@@ -34,6 +34,7 @@ ORACLE = (
     Job("rankgan", "sequence/rankgan.yaml", _ON_THE_WAY),
 )
 GRAMMAR = (
+    _likelihood("likelihood-grammar", "sequence/relgan.yaml", 36_000),
     Job("gumbel", "sequence/gumbel_text_gan.yaml"),
     Job(
         "straight-through",
@@ -46,6 +47,23 @@ GRAMMAR = (
     ),
     Job("text-wgan-gp", "sequence/text_wgan_gp.yaml"),
     Job("relgan", "sequence/relgan.yaml"),
+    Job(
+        "relgan-memory",
+        "sequence/relgan.yaml",
+        {
+            "model.init_args.generator": {
+                "class_path": "gan_modules.networks.relational_speaker.RelationalSpeaker",
+                "init_args": {
+                    "vocabulary_size": 6,
+                    "length": 12,
+                    "embedding": 16,
+                    "heads": 2,
+                    "head_width": 16,
+                    "special_tokens": False,
+                },
+            }
+        },
+    ),
 )
 VERSES = (
     _likelihood("likelihood-verses", "sequence/scratchgan.yaml", 40_000),

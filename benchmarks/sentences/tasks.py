@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -37,6 +37,11 @@ _STYLE = ("style_accuracy", "content_bleu4", "reference_bleu4", "reference_exact
 _SPEECH = ("per", "per_insertions", "per_deletions", "per_substitutions", "nll_less_log_usage")
 _SUMMARY = ("rouge1", "rouge2", "rougeL")
 _NUMBERS = ("reference_exact", "reference_bleu4", "round_trip_bleu4")
+
+
+def together(*measures: Callable[[OpenedRun], Measures]) -> Callable[[OpenedRun], Measures]:
+    """All of several measures."""
+    return lambda opened: {k: v for measure in measures for k, v in measure(opened).items()}
 
 
 _changed = last_scores(*_STYLE, *(f"copy_{name}" for name in _STYLE))
@@ -101,7 +106,7 @@ TASKS: tuple[Task, ...] = (
         "oracle",
         "Do rewards make sentences likelier under the network that made the data?",
         ORACLE,
-        last_scores(*_ORACLE),
+        together(last_scores(*_ORACLE), at_temperatures("nll_oracle", "self_bleu4")),
         _of_oracle,
         picture=oracle_curves,
     ),
@@ -109,7 +114,7 @@ TASKS: tuple[Task, ...] = (
         "grammar",
         "Does a relaxed game learn the rules of sums, which it is never told?",
         GRAMMAR,
-        last_scores(*_GRAMMAR),
+        together(last_scores(*_GRAMMAR), at_temperatures("valid_share", "unique_share")),
         _of_grammar,
         samples=said,
     ),
@@ -117,7 +122,7 @@ TASKS: tuple[Task, ...] = (
         "verses",
         "Does a game from scratch say verses as well as likelihood does, at any temperature?",
         VERSES,
-        at_temperatures,
+        at_temperatures("fd", "self_bleu4"),
         _nothing,
         picture=curves,
         samples=said,

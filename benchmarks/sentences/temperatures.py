@@ -6,7 +6,7 @@ likelihood can be made more certain, which a comparison at one temperature hides
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from benchmarks.sentences.reals import subject_of
@@ -21,15 +21,22 @@ if TYPE_CHECKING:
 TEMPERATURES = (0.5, 0.7, 0.85, 1.0, 1.2)
 
 
-def at_temperatures(opened: OpenedRun) -> Measures:
-    """Frechet distance and self-BLEU at each temperature, and the likelihood of held-out verses."""
-    subject, found = subject_of(opened.data()), {}
-    for temperature in TEMPERATURES:
-        scored = subject.scores(AtTemperature(opened.module, temperature), 0)
-        scores = chosen(plain(scored), ("fd", "self_bleu4"))
-        found[f"fd T={temperature:g}"] = scores["fd"]
-        found[f"self-BLEU T={temperature:g}"] = scores["self_bleu4"]
-    return found
+def at_temperatures(*names: str) -> Callable[[OpenedRun], Measures]:
+    """A measure: these scores of the same speaker at each temperature.
+
+    Args:
+        *names: without counts, see :func:`benchmarks.sentences.scores.chosen`.
+    """
+
+    def measure(opened: OpenedRun) -> Measures:
+        subject, found = subject_of(opened.data()), {}
+        for temperature in TEMPERATURES:
+            scored = plain(subject.scores(AtTemperature(opened.module, temperature), 0))
+            for name, value in chosen(scored, names).items():
+                found[f"{name} T={temperature:g}"] = value
+        return found
+
+    return measure
 
 
 def curves(runs: Mapping[str, OpenedRun]) -> Figure:
@@ -39,8 +46,8 @@ def curves(runs: Mapping[str, OpenedRun]) -> Figure:
     figure = Figure(figsize=(6, 4), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     for name, opened in runs.items():
-        found = at_temperatures(opened)
-        across = [found[f"self-BLEU T={t:g}"] for t in TEMPERATURES]
+        found = at_temperatures("fd", "self_bleu4")(opened)
+        across = [found[f"self_bleu4 T={t:g}"] for t in TEMPERATURES]
         up = [found[f"fd T={t:g}"] for t in TEMPERATURES]
         axes.plot(across, up, marker="o", label=name)
         for t, x, y in zip(TEMPERATURES, across, up, strict=True):

@@ -108,7 +108,7 @@ class DetectorSettings:
     full_probes: int = 4
     steep_sum: float = 0.6
     steep_z: float = -6.0
-    step_drop: float = 0.15
+    step_drop: float = 0.18
     step_probes: int = 3
     step_z: float = -5.0
     step_margin: float = 0.05
@@ -122,7 +122,7 @@ class DetectorSettings:
     slow_probes: int = 5
     slow_window: int = 6
     cell_left: float = 0.15
-    part_drop: float = 0.28
+    part_drop: float = 0.30
     part_score: float = 0.15
     part_z: float = -2.5
     partial_drop: float = 0.05
@@ -130,7 +130,7 @@ class DetectorSettings:
     partial_window: int = 5
     partial_after: int = 8
     partial_confirm_z: float = -4.0
-    partial_confirm_probes: int = 2
+    partial_confirm_probes: int = 3
     healthy_drop: float = 0.20
     recover_probes: int = 3
     settle_probes: int = 5

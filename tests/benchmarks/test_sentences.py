@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from torch import Tensor
 
 from benchmarks import rollouts
 from benchmarks.sentences import tasks
 from benchmarks.sentences.reals import UniformWords, untrained
 from benchmarks.sentences.scores import chosen, last_scores, plain
-from benchmarks.sentences.tasks import TASKS, oracle_curves, rewritten, said
+from benchmarks.sentences.tasks import TASKS, oracle_curves, rewritten, said, together
+from benchmarks.sentences.temperatures import TEMPERATURES, at_temperatures
 from benchmarks.trained import command
 from benchmarks.trained.training import settings
 from datamodules.arithmetic import Arithmetic
@@ -100,6 +102,24 @@ def test_what_is_said_and_rewritten_is_shown_unpicked() -> None:
     table = rewritten({"one": opened}).splitlines()
     assert table[0] == "| input | one |" and len(table) == 4
     assert table[2].split(" | ")[0].removeprefix("| ") == rewriter.words(inputs)[0]
+
+
+class Mumbling(UniformWords):
+    """Below a temperature of 1 it says one word alone."""
+
+    def decode(self, z: Tensor, temperature: float = 1.0) -> Tensor:
+        return super().decode(z if temperature >= 1.0 else torch.zeros_like(z))
+
+
+def test_scores_are_of_each_temperature() -> None:
+    data = Arithmetic(samples=200)
+    data.setup("fit")
+    opened: Any = SimpleNamespace(module=Mumbling(6, 12), data=lambda: data)
+    measure = together(at_temperatures("unique_share"), at_temperatures("self_bleu4"))
+    found = measure(opened)
+    assert len(found) == 2 * len(TEMPERATURES)
+    assert [found[f"unique_share T={t:g}"] > 0.9 for t in TEMPERATURES] == [False] * 3 + [True] * 2
+    assert found["self_bleu4 T=0.5"] > found["self_bleu4 T=1"]
 
 
 def test_curves_are_over_sentences_seen() -> None:
