@@ -116,10 +116,10 @@ def play(case: Case, settings: DetectorSettings | None = None, without: str = ""
             outcome.findings = probe
         if outcome.armed is None and detector.armed:
             outcome.armed = probe
-        best = probe_of(pre_collapse(rows, health, Retention()))
         if alarm is not None:
+            best = probe_of(pre_collapse(rows, health, Retention()))
             outcome.alarms.append(Alarm(probe, alarm.onset_probe, alarm.severity, best))
-        outcome.chosen = best
+    outcome.chosen = probe_of(pre_collapse(rows, health, Retention()))
     if case.onset is not None:
         outcome.told = told(case, rows)
     return outcome

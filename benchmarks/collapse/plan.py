@@ -16,7 +16,7 @@ _AFTER = 12
 
 CALIBRATION_SEEDS = (0, 1, 2, 3)
 #: What came out on smaller ones was looked at between versions of the detector.
-TEST_SEEDS = (39, 40, 41)
+TEST_SEEDS = (42, 43, 44)
 
 #: Families and injections that tuning on the calibration seeds leaves out. The rule of lost cells
 #: is the exception: it was made with those of seeds 0 to 3 in sight.
@@ -199,12 +199,15 @@ def steps_of(run: Run) -> int:
 def planned_runs(seeds: tuple[int, ...]) -> list[Run]:
     """All runs of the full suite with these seeds, the long ones first."""
     runs = [Run("mnist", "r1", "healthy", seed) for seed in seeds[:1]]
-    runs += [Run("mnist", "r1", "turning", seed) for seed in seeds[:2]]
+    runs += [Run("mnist", "r1", "turning", seed) for seed in seeds[:1]]
     for kind in ("digits", "grid", "ring"):
         for family in HEALTHY:
             few = kind == "grid" and family == "wgan_gp"
             runs += [Run(kind, family, "healthy", seed) for seed in seeds[: 2 if few else None]]
-            runs += [Run(kind, family, "turning", seed) for seed in seeds[:2]]
+            runs += [
+                Run(kind, family, "turning", seed)
+                for seed in seeds[: None if kind == "ring" else 2]
+            ]
     for kind in ("inverted", "labelled"):
         runs += [Run(kind, "r1", "healthy", seed) for seed in seeds[:2]]
         runs += [Run(kind, "r1", "turning", seeds[0])]

@@ -111,7 +111,7 @@ def compared_cases(
     plain = Case(own, truth.labels[first:last], "healthy", held_out=run.held_out)
     found = [replace(plain, truth=plain_case(run, base, truth).truth)]
     for injection in injections_of(run, task.seeds, task.tuning):
-        if injection.effect not in ("full", "diverged"):
+        if injection.gradual or injection.effect not in ("full", "diverged"):
             continue
         part = track_of(bench, stream, folder, injection, starts, (starts, last))
         whole = injected_case(run, base, part, truth, injection, starts)

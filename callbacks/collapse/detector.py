@@ -133,7 +133,7 @@ class CollapseDetector:
             return "collapsed", "full", reason
         note = ""
         if self._falls.of_junk():
-            if reason := self._falls.half_gone(drop):
+            if reason := self._falls.half_gone(drop, beyond_noise=True):
                 return "collapsed", "full", reason
             note = "most samples are like nothing real: only a fall by half that stays counts"
         elif found := self._has_fallen(parts, drop, dead):
@@ -153,6 +153,8 @@ class CollapseDetector:
         reason, lost = self._falls.steep(drop), 0.0
         if not reason and self._falls.is_part():
             reason, lost = self._cells.sudden()
+        if not reason and self._falls.is_step(settings.step_part):
+            reason, lost = self._cells.stepped()
         reason = reason or self._falls.lasting(drop, suspected)
         if reason:
             # Beyond doubt, but not by half: most modes may be there still.
@@ -251,7 +253,7 @@ class CollapseDetector:
         if counts["far"] >= 2 and before.state not in LOST:
             times = distance / cast(float, best)
             found = ("diverged", None, f"the Frechet distance is {times:.1f} times its best")
-        elif before.state == "suspect" and before.severity is None and trend.rises(memory):
+        elif self._has_lasted() and trend.rises(memory):
             found = ("collapsed", "full", f"{before.reason}, and the Frechet distance rises")
         elif before.state == "suspect" and before.severity and self._confirms(coverage):
             found = ("collapsed", "partial", f"{before.reason}, as a larger sample confirms")
@@ -259,6 +261,11 @@ class CollapseDetector:
             return None
         self._enter(found, None)
         return self.verdict
+
+    def _has_lasted(self) -> bool:
+        """Whether the score has been suspicious for long enough that a distance can confirm it."""
+        suspected = self.verdict.state == "suspect" and self.verdict.severity is None
+        return suspected and self._counts["since"] >= self.settings.rise_probes
 
     def _confirms(self, coverage: float | None) -> bool:
         """Whether a larger sample covers clearly less than in healthy times."""

@@ -90,9 +90,16 @@ class Falls:
             return f"the score fell by {drop:.0%}"
         return self.half_gone(drop)
 
-    def half_gone(self, drop: float) -> str:
-        """Why a fall by half stays, whatever the noise; empty where there is none."""
-        if self.memory.down_by(self.settings.full_probes, self.settings.full_drop):
+    def half_gone(self, drop: float, beyond_noise: bool = False) -> str:
+        """Why a fall by half stays; empty where there is none.
+
+        Args:
+            drop: of the latest probe.
+            beyond_noise: whether it must be beyond noise too.
+        """
+        probes = self.settings.full_probes
+        gone = self.memory.down_by(probes, self.settings.full_drop)
+        if gone and (not beyond_noise or self._sinks(probes, self.settings.full_z)):
             return f"the score fell by {drop:.0%}"
         return ""
 
@@ -110,6 +117,23 @@ class Falls:
         down = self.memory.down_by(2, settings.part_score)
         return down and self._sinks(2, settings.part_z)
 
+    def is_step(self, drop: float) -> bool:
+        """Whether the latest probes form a step: down from all of the healthy times before.
+
+        Args:
+            drop: share of the peak that each of them is down by.
+        """
+        settings, memory = self.settings, self.memory
+        probes = settings.step_probes
+        down = memory.down_by(probes, drop)
+        if not (down and self._sinks(probes, settings.step_z)):
+            return False
+        latest = memory.scores[-probes:]
+        before = memory.healthy_before(probes)[-settings.baseline :]
+        if len(before) < settings.baseline:
+            return False
+        return max(latest) < (1.0 - settings.step_margin) * min(before)
+
     def lasting(self, drop: float, suspected: bool) -> str:
         """Why a smaller fall is one that stays; empty where it may pass.
 
@@ -122,7 +146,7 @@ class Falls:
         if suspected and low >= settings.slow_probes:
             down = f"{settings.suspect_drop:.0%} or more"
             return f"the score has been down by {down} for {low} probes"
-        if self._is_step():
+        if self.is_step(settings.step_drop):
             return f"the score fell by {drop:.0%}, below all of its healthy times, and stays there"
         return ""
 
@@ -139,19 +163,6 @@ class Falls:
         if fallen or (held and drop > settings.healthy_drop):
             return f"the score is down by {drop:.0%}"
         return ""
-
-    def _is_step(self) -> bool:
-        """Whether the latest probes form a step: down from all of the healthy times before."""
-        settings, memory = self.settings, self.memory
-        probes = settings.step_probes
-        down = memory.down_by(probes, settings.step_drop)
-        if not (down and self._sinks(probes, settings.step_z)):
-            return False
-        latest = memory.scores[-probes:]
-        before = memory.healthy_before(probes)[-settings.baseline :]
-        if len(before) < settings.baseline:
-            return False
-        return max(latest) < (1.0 - settings.step_margin) * min(before)
 
     def _beyond(self, probes: int, z: float) -> bool:
         """Whether the scores of so many successive probes are beyond their noise."""

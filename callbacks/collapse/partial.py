@@ -42,12 +42,11 @@ class LostCells:
         Args:
             probes: that are looked at together.
         """
-        found = self._empty(probes)
-        return max((share for share, _ in found), default=0.0)
+        return self._worst(probes, self.settings.cell_left)[0]
 
     def suspicion(self) -> str:
         """Why the latest probes look like a partial collapse; empty where they do not."""
-        return self._said(self.settings.partial_window, self.settings.partial_drop, "gone")
+        return self._said(self.settings.partial_window, self.settings.partial_drop, "gone")[0]
 
     def certainty(self, probes: int) -> str:
         """Why a suspicion has become certain; empty where it has not.
@@ -58,15 +57,22 @@ class LostCells:
         if probes < self.settings.partial_window:
             return ""
         window = 2 * self.settings.partial_window
-        return self._said(window, self.settings.partial_certain, "gone, and stay away")
+        return self._said(window, self.settings.partial_certain, "gone, and stay away")[0]
 
     def sudden(self) -> tuple[str, float]:
         """Why two successive probes may be a collapse, and the share lost; or nothing.
 
         A generator that walks within its modes leaves cells as well: the score must say so too.
         """
-        reason = self._said(2, self.settings.part_drop, "gone at once")
-        return reason, self.lost(2) if reason else 0.0
+        settings = self.settings
+        found = self._said(2, settings.part_drop, "gone at once")
+        if found[0]:
+            return found
+        return self._said(2, settings.most_drop, "mostly gone at once", settings.most_left)
+
+    def stepped(self) -> tuple[str, float]:
+        """The same of the probes of a step, whose fall says most of it."""
+        return self._said(self.settings.step_probes, self.settings.step_cells, "gone in one step")
 
     def lost_share(self) -> float:
         """Estimated share of the modes that is lost."""
@@ -88,16 +94,26 @@ class LostCells:
         course = self.course()
         return not course or course[-1] >= 0.5
 
-    def _said(self, window: int, share: float, how: str) -> str:
-        found = self._empty(window)
-        worst = max(found, key=lambda one: one[0], default=(0.0, []))
-        if not worst[0] >= share:
-            return ""
-        self.fallen = worst[1]
-        return f"modes with {worst[0]:.0%} of the samples are {how}"
+    def _said(
+        self, window: int, share: float, how: str, left: float | None = None
+    ) -> tuple[str, float]:
+        """Why so large a share of the samples is lost, and the share; or nothing."""
+        worst, cells = self._worst(window, self.settings.cell_left if left is None else left)
+        if not worst >= share:
+            return "", 0.0
+        self.fallen = cells
+        return f"modes with {worst:.0%} of the samples are {how}", worst
 
-    def _empty(self, window: int) -> list[tuple[float, list[tuple[int, int]]]]:
-        """Of each group the share of the samples in cells that are empty now, and these cells."""
+    def _worst(self, window: int, left: float) -> tuple[float, list[tuple[int, int]]]:
+        return max(self._empty(window, left), key=lambda one: one[0], default=(0.0, []))
+
+    def _empty(self, window: int, left: float) -> list[tuple[float, list[tuple[int, int]]]]:
+        """Of each group the share of the samples in cells that are empty now, and these cells.
+
+        Args:
+            window: probes that are looked at together.
+            left: share of its healthy samples up to which a cell is empty.
+        """
         latest, base = self.memory.cells[-window:], self._base(window)
         if not base or len(latest) < window or not all(latest):
             return []
@@ -105,9 +121,7 @@ class LostCells:
         for group, usual in enumerate(base):
             now = _mean([row[group] for row in latest])
             empty = [
-                cell
-                for cell, count in enumerate(usual)
-                if count > 0 and now[cell] <= self.settings.cell_left * count
+                cell for cell, count in enumerate(usual) if count > 0 and now[cell] <= left * count
             ]
             share = sum(usual[cell] for cell in empty) / max(sum(usual), 1e-9)
             found.append((share, [(group, cell) for cell in empty]))

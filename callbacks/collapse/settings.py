@@ -39,6 +39,9 @@ class DetectorSettings:
         step_drop: a still smaller fall is one when ``step_probes`` successive probes show it, each
             at least ``step_z`` below as ``full_z`` is counted, and all of them by ``step_margin``
             below each score of the healthy baseline.
+        step_part: the same where ``step_cells`` of the samples of healthy times had their cells
+            where these probes have none.
+        step_cells: see ``step_part``.
         step_probes: see ``step_drop``.
         step_z: see ``step_drop``.
         step_margin: see ``step_drop``; a share of the least of these scores.
@@ -59,10 +62,14 @@ class DetectorSettings:
         part_drop: share of the samples of healthy times whose cells are empty in two successive
             probes that is a collapse, where the score of both agrees: down by ``part_score`` or
             more, and ``part_z``.
+        most_drop: the same of cells of which up to ``most_left`` is left.
+        most_left: see ``most_drop``.
         part_score: see ``part_drop``.
         part_z: see ``part_drop``; counted as ``full_z`` is.
-        partial_drop: the same over ``partial_window`` probes that makes a suspicion of a partial
-            collapse.
+        rise_probes: probes that a suspicion must have lasted before a heavy evaluation whose
+            Frechet distance rises makes it a collapse.
+        partial_drop: the share of ``part_drop`` over ``partial_window`` probes that makes a
+            suspicion of a partial collapse.
         partial_certain: the same over twice as many that is one, where the suspicion has lasted.
         partial_window: see ``partial_drop``.
         partial_after: healthy probes before which nothing is known of the cells.
@@ -109,6 +116,8 @@ class DetectorSettings:
     steep_sum: float = 0.6
     steep_z: float = -6.0
     step_drop: float = 0.18
+    step_part: float = 0.15
+    step_cells: float = 0.12
     step_probes: int = 3
     step_z: float = -5.0
     step_margin: float = 0.05
@@ -123,8 +132,11 @@ class DetectorSettings:
     slow_window: int = 6
     cell_left: float = 0.15
     part_drop: float = 0.30
+    most_drop: float = 0.45
+    most_left: float = 0.30
     part_score: float = 0.15
     part_z: float = -2.5
+    rise_probes: int = 2
     partial_drop: float = 0.05
     partial_certain: float = 0.12
     partial_window: int = 5
@@ -170,7 +182,10 @@ class DetectorSettings:
             ("healthy_drop", "suspect_drop"),
             ("suspect_drop", "full_drop"),
             ("full_drop", "sudden_drop"),
+            ("step_part", "step_drop"),
             ("slow_probes", "slow_window"),
+            ("cell_left", "most_left"),
+            ("part_drop", "most_drop"),
             ("partial_drop", "partial_certain"),
             ("dead_suspect", "dead_collapsed"),
         ):

@@ -128,6 +128,30 @@ def test_step_needs_twelve_healthy_probes_before_it():
     assert states(feed([*known[1:], *fall], settings=mild))[-1] == "healthy"
 
 
+def test_a_smaller_step_needs_cells_that_are_empty_in_it():
+    """Two cells held 50 of 256 samples; 12 % are asked for."""
+    known = [*KNOWN[:6], *({"score": score, "cells": WHOLE} for score in STEADY[2:])]
+    steps = (0.59, 0.58, 0.59)
+
+    def after(cells, settings=None):
+        return feed([*known, *({"score": s, "cells": cells} for s in steps)], settings=settings)
+
+    lost = [44.0, 44.0, 44.0, 44.0, 0.0, 40.0, 0.0, 40.0]
+    verdicts = after(lost)
+    assert states(verdicts)[-3:] == ["healthy", "healthy", "collapsed"]
+    assert verdicts[-1].severity == "partial" and "gone in one step" in verdicts[-1].reason
+    assert states(after(WHOLE))[-1] == "healthy"
+    for blind in (DetectorSettings(step_part=0.18), DetectorSettings(step_cells=0.3)):
+        assert states(after(lost, blind))[-1] == "healthy"
+
+
+def test_of_junk_a_fall_by_half_must_be_beyond_noise_as_well():
+    noisy = [0.8, 0.3] * 10
+    assert states(feed([*noisy, *[0.3] * 4]))[-1] == "collapsed"
+    junk = [{"score": score, "quality": 0.3} for score in [*noisy, *[0.3] * 4]]
+    assert set(states(feed(junk))[2:]) == {"healthy"}
+
+
 def test_of_junk_only_copies_and_a_fall_by_half_that_stays_are_a_collapse():
     def junk(score, **more):
         return {"score": score, "quality": 0.3, **more}
@@ -225,6 +249,23 @@ def test_half_of_the_modes_gone_at_once_is_a_full_collapse_after_two_probes():
     assert states(verdicts)[-1] == "healthy"
 
 
+def test_half_of_the_modes_mostly_gone_is_a_collapse_too():
+    """A quarter of the samples of half of the modes is left: more than 15 %, less than 30."""
+
+    def after(left, **settings):
+        cells = [n * left if place % 2 else 2 * n for place, n in enumerate(WHOLE)]
+        found = feed([*KNOWN, *[{"score": 0.74, "cells": cells}] * 2], settings=fitting(**settings))
+        return found[-1]
+
+    def fitting(**settings):
+        return DetectorSettings(**settings) if settings else None
+
+    assert (after(0.25).state, after(0.25).severity) == ("collapsed", "full")
+    assert "mostly gone at once" in after(0.25).reason
+    assert after(0.35).state == "healthy"
+    assert after(0.25, most_left=0.2).state == after(0.25, most_drop=0.7).state == "healthy"
+
+
 def test_cells_need_a_score_that_is_down_beyond_its_own_noise():
     """Steps of 0.12 make a deviation of 0.126: two at 0.74 are no 2.5 of them below 0.96."""
     restless = [{"score": score, "cells": WHOLE} for score in (0.96, 0.84) * 10]
@@ -311,7 +352,10 @@ def test_rising_distance_turns_a_suspicion_into_a_collapse():
     detector.evaluated(1_500, {"fd_x@2k": 1.0})
     feed([*[0.7] * 12, 0.48], detector)
     assert detector.verdict.state == "suspect"
-    verdict = detector.evaluated(1_600, {"fd_x@2k": 1.7})
+    # One probe is nothing that a distance can confirm.
+    assert detector.evaluated(1_600, {"fd_x@2k": 1.6}) is None
+    feed([0.48], detector)
+    verdict = detector.evaluated(1_700, {"fd_x@2k": 1.7})
     assert (verdict.state, verdict.severity) == ("collapsed", "full")
     assert "Frechet distance rises" in verdict.reason
 
