@@ -25,7 +25,7 @@ class DetectorSettings:
         arm_probes: successive probes that must reach both.
         least_quality: median precision of the healthy baseline, as a share of that of real samples,
             below which most samples are like nothing real, and wander: of falls only that of
-            ``full_probes`` counts there, and nothing is suspicious.
+            ``full_probes``, beyond ``full_z``, counts there, and nothing is suspicious.
         suspect_drop: a fall of the score that makes a suspicion, where it is also significant.
         suspect_z: how many standard deviations of its noise the score must have fallen by, below 0.
         full_drop: a fall that is a collapse when two successive probes show it, both at least
