@@ -21,7 +21,7 @@ from callbacks.collapse.onset import FallSum, date_onset
 from callbacks.collapse.partial import LostCells
 from callbacks.collapse.records import LOST, WHOLE, Band, Severity, Signals, State, Verdict
 from callbacks.collapse.score import Parts, is_class, parts_of
-from callbacks.collapse.sentence_rules import alike, listen, repeats
+from callbacks.collapse.sentence_rules import alike, fewer_differ, listen, repeats
 from callbacks.collapse.settings import DetectorSettings
 from callbacks.metrics.names import coverage_of
 
@@ -151,10 +151,8 @@ class CollapseDetector:
             return "collapsed", "full", f"{dead:.0%} of the classes are dead"
         suspected = before.state == "suspect" and before.severity is None
         reason, lost = self._falls.steep(drop), 0.0
-        if not reason and self._falls.is_part():
-            reason, lost = self._cells.sudden()
-        if not reason and self._falls.is_step(settings.step_part):
-            reason, lost = self._cells.stepped()
+        if not reason and fewer_differ(self.memory, settings):
+            reason, lost = self._emptied()
         reason = reason or self._falls.lasting(drop, suspected)
         if reason:
             # Beyond doubt, but not by half: most modes may be there still.
@@ -173,6 +171,13 @@ class CollapseDetector:
         if reason := self._cells.suspicion():
             return "suspect", "partial", reason
         return None
+
+    def _emptied(self) -> tuple[str, float]:
+        """Why cells that are empty at once are a collapse, as the score agrees, and their share."""
+        found = self._cells.sudden() if self._falls.is_part() else ("", 0.0)
+        if not found[0] and self._falls.is_step(self.settings.step_part):
+            return self._cells.stepped()
+        return found
 
     # -- before arming -----------------------------------------------------------------------------
 

@@ -63,3 +63,18 @@ def alike(memory: Memory, settings: DetectorSettings, probes: int) -> str:
     if len(latest) < probes or min(latest, default=-math.inf) <= settings.alike:
         return ""
     return f"the sentences are alike: self-BLEU-4 is {latest[-1]:.2f} above that of real ones"
+
+
+def fewer_differ(memory: Memory, settings: DetectorSettings) -> bool:
+    """Whether fewer sentences differ than at best, as where modes are lost; True of other samples.
+
+    A speaker is spread over everything at first. As it learns the rules it leaves cells, and hardly
+    says the same more often.
+
+    Args:
+        memory: of the detector.
+        settings: of the detector: ``part_score`` of them must be gone.
+    """
+    if not memory.unique:
+        return True
+    return memory.unique[-1] <= (1.0 - settings.part_score) * memory.most_unique

@@ -64,7 +64,7 @@ class DetectorSettings:
             more, and ``part_z``.
         most_drop: the same of cells of which up to ``most_left`` is left.
         most_left: see ``most_drop``.
-        part_score: see ``part_drop``.
+        part_score: see ``part_drop``; of sentences, so much fewer must differ as well.
         part_z: see ``part_drop``; counted as ``full_z`` is.
         rise_probes: probes that a suspicion must have lasted before a heavy evaluation whose
             Frechet distance rises makes it a collapse.

@@ -258,3 +258,21 @@ def test_alarm_shows_the_sentences_of_its_moments(prober: SentenceProber, tmp_pa
     columns = read_columns(file)
     assert list(columns) == ["before the onset: 100", "onset: 200", "now: 200"]
     assert len(set(columns["now: 200"])) == 1 and len(columns["now: 200"]) == 16
+
+
+@pytest.mark.parametrize(
+    ("differ", "state"), [(1.0, "healthy"), (0.86, "healthy"), (0.84, "collapsed")]
+)
+def test_cells_that_are_left_are_no_loss_while_as_many_sentences_differ(differ, state):
+    """A speaker that learns the rules leaves cells; 15 % fewer sentences must differ as well."""
+    real = band()
+    real["all"]["self_bleu4"] = {"median": 0.9, "low": 0.8, "sd": 0.01}
+
+    def probe(score: float, cells: list[float], unique: float) -> dict[str, Any]:
+        words = {"unique_share": unique, "self_bleu4": 0.9}
+        return {"score": score, "cells": cells, **words}
+
+    everywhere, half = [32.0] * 8, [64.0, 0.0] * 4
+    stream = [probe(score, everywhere, 1.0) for score in [*RISING[:6], *[0.9] * 20]]
+    stream += [probe(0.74, half, differ)] * 2
+    assert feed(stream, CollapseDetector(real))[-1].state == state
