@@ -202,12 +202,10 @@ def planned_runs(seeds: tuple[int, ...]) -> list[Run]:
     runs += [Run("mnist", "r1", "turning", seed) for seed in seeds[:1]]
     for kind in ("digits", "grid", "ring"):
         for family in HEALTHY:
-            few = kind == "grid" and family == "wgan_gp"
-            runs += [Run(kind, family, "healthy", seed) for seed in seeds[: 2 if few else None]]
-            runs += [
-                Run(kind, family, "turning", seed)
-                for seed in seeds[: None if kind == "ring" else 2]
-            ]
+            healthy = seeds[:2] if (kind, family) == ("grid", "wgan_gp") else seeds
+            runs += [Run(kind, family, "healthy", seed) for seed in healthy]
+            turning = seeds if kind == "ring" else seeds[:2]
+            runs += [Run(kind, family, "turning", seed) for seed in turning]
     for kind in ("inverted", "labelled"):
         runs += [Run(kind, "r1", "healthy", seed) for seed in seeds[:2]]
         runs += [Run(kind, "r1", "turning", seeds[0])]
