@@ -22,6 +22,8 @@ from benchmarks.collapse.streams import Stream
 from benchmarks.collapse.tracks import Track
 from benchmarks.collapse.translation_injections import TRANSLATION_INJECTIONS
 
+#: The space that the monitor chooses itself.
+AUTO = "auto"
 #: Probes of a stream that are spoilt, at most: as many as follow the spoiling of a trained run, and
 #: more where the fall takes some probes or ends.
 _SPOILT, _SPOILT_LONG = 12, 24
@@ -46,7 +48,7 @@ class Task:
     run: Run
     folder: Path
     seeds: tuple[int, ...]
-    space: str = "auto"
+    space: str = AUTO
     tuning: bool = False
     only: tuple[str, ...] = ()
 
@@ -81,7 +83,7 @@ def bench_of(kind: str, space: str, folder: Path, samples: int, evaluations: boo
 def cases_of(task: Task) -> list[Case]:
     """All cases of a run: itself, its injections and its controls."""
     run, folder = task.run, task.folder
-    bench = bench_of(run.kind, "auto", folder, 256)
+    bench = bench_of(run.kind, AUTO, folder, 256)
     stream = Stream.of(run, folder)
     base = track_of(bench, stream, folder)
     truth = label(base.levels)
@@ -89,7 +91,7 @@ def cases_of(task: Task) -> list[Case]:
     starts = beginning(run, truth)
     if run.ending != "healthy" or starts is None:
         return found
-    if task.space != "auto":
+    if task.space != AUTO:
         return compared_cases(task, stream, base, truth, starts)
     for injection in injections_of(run, task.seeds, task.tuning):
         if task.only and injection.family not in task.only:
@@ -144,7 +146,7 @@ def controls_of(
         part = track_of(bench, stream, folder, control, begins, (begins, len(base)))
         found.append(injected_case(run, base, part, truth, control, begins))
     if turn == 2:
-        half = bench_of(run.kind, "auto", folder, 128)
+        half = bench_of(run.kind, AUTO, folder, 128)
         track = track_of(half, stream, folder)
         found.append(replace(plain_case(run, track, truth), control="half the samples"))
         found.append(shocked_case(run, base, truth, begins))

@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from typing import Any, cast
 
 from callbacks.collapse import trend
+from callbacks.collapse.arming import Arming
 from callbacks.collapse.evidence import evidence
 from callbacks.collapse.falls import Falls
 from callbacks.collapse.findings import condition_ignored, findings, look_at_classes
@@ -46,13 +47,10 @@ class CollapseDetector:
     ) -> None:
         self.band, self.settings = band, settings or DetectorSettings()
         self.planned_probes = planned_probes
-        self.memory = Memory()
         self.verdict = Verdict("warmup")
         self.probes = 0
-        self._falls = Falls(self.memory, self.settings, self.band)
-        self._cells = LostCells(self.memory, self.settings)
         self._worse = False
-        self._counts = {"above": 0, "calm": 0, "since": 0, "rubbish": 0, "far": 0}
+        self._begin(Memory())
 
     @property
     def armed(self) -> bool:
@@ -118,12 +116,23 @@ class CollapseDetector:
         return parts_of(signals, self.band) if finite else None
 
     def _judge(self, signals: Signals, parts: Parts) -> _Finding:
-        before = self.verdict
         ignored = condition_ignored(signals)
         # Classes look dead to a generator that does not know which one was asked for.
         dead = 0.0 if ignored else look_at_classes(signals, self.band, self.memory, self.settings)
         if not self.armed:
-            return self._warm_up(parts)
+            state, why = self._arming.warm_up(
+                self._now, parts, self.planned_probes, self.verdict.state
+            )
+            return state, None, why
+        found = self._watch(signals, parts, dead)
+        if luck := self._arming.was_luck(self._now, found[0], self.verdict.state):
+            self._begin(self.memory.disarmed())
+            return "warmup", None, luck
+        return found
+
+    def _watch(self, signals: Signals, parts: Parts, dead: float) -> _Finding:
+        """What a probe is of a generator that is armed."""
+        before = self.verdict
         drop = self._falls.follow(self._now, parts.score)
         if self._diverges(parts):
             return "diverged", None, "the samples are diverse, but none of them is like real ones"
@@ -178,21 +187,6 @@ class CollapseDetector:
         if not found[0] and self._falls.is_step(self.settings.step_part):
             return self._cells.stepped()
         return found
-
-    # -- before arming -----------------------------------------------------------------------------
-
-    def _warm_up(self, parts: Parts) -> _Finding:
-        settings, counts = self.settings, self._counts
-        good = parts.score >= settings.arm_score and parts.coverage >= settings.arm_coverage
-        counts["above"] = counts["above"] + 1 if good else 0
-        if counts["above"] >= settings.arm_probes:
-            return "healthy", None, ""
-        late = max(settings.never_probes, settings.never_share * self.planned_probes)
-        hopeless = self.probes >= late and trend.never_improved(self.memory, self._now, settings)
-        if self.verdict.state == "never_learned" or hopeless:
-            reason = f"no score of {settings.arm_score:g} in {self.probes} probes"
-            return "never_learned", None, reason
-        return "warmup", None, ""
 
     def _repeated(self, signals: Signals) -> str:
         """Why this probe alone shows copies of one another; empty where it does not."""
@@ -249,10 +243,15 @@ class CollapseDetector:
         memory.evaluate(self._now, distance, coverage)
         if not self.armed:
             return None
+        calm = before.state in ("healthy", "recovered")
+        if calm and (luck := self._arming.evaluations_were_no_better()):
+            self._begin(memory.disarmed())
+            self.verdict = Verdict("warmup", reason=luck)
+            return self.verdict
         best = memory.best_distance
         far = best is not None and distance > self.settings.diverged_ratio * best and self._worse
         counts["far"] = counts["far"] + 1 if far else 0
-        if before.state in ("healthy", "recovered"):
+        if calm:
             memory.best_distance = distance if best is None else min(best, distance)
         found: _Finding | None = None
         if counts["far"] >= 2 and before.state not in LOST:
@@ -288,12 +287,17 @@ class CollapseDetector:
             band: of the new real samples; None keeps the old one.
         """
         self.band = band or self.band
-        self.memory = Memory()
-        self._falls = Falls(self.memory, self.settings, self.band)
-        self._cells = LostCells(self.memory, self.settings)
-        self._counts = dict.fromkeys(self._counts, 0)
+        self._begin(Memory())
         self.planned_probes += self.probes
         self.verdict = Verdict("warmup", reason=reason)
+
+    def _begin(self, memory: Memory) -> None:
+        """Count anew, from what a memory holds."""
+        self.memory = memory
+        self._falls = Falls(memory, self.settings, self.band)
+        self._cells = LostCells(memory, self.settings)
+        self._arming = Arming(memory, self.settings, self._falls)
+        self._counts = dict.fromkeys(("calm", "since", "rubbish", "far"), 0)
 
     # -- the verdict -------------------------------------------------------------------------------
 
@@ -352,15 +356,22 @@ class CollapseDetector:
             "probes": self.probes,
             "fall": asdict(self._falls.sum),
             "cells": self._cells.to_dict(),
-            "counts": dict(self._counts),
+            "counts": {
+                **self._counts,
+                "above": self._arming.above,
+                "warm": self._arming.warm,
+            },
             "worse": self._worse,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where :meth:`state_dict` was taken; the settings stay those of this object."""
         self.band, self.planned_probes = state["band"], state["planned_probes"]
-        self.memory = Memory.from_dict(state["memory"])
+        self._begin(Memory.from_dict(state["memory"]))
         self.verdict, self.probes = Verdict.from_dict(state["verdict"]), state["probes"]
-        self._falls = Falls(self.memory, self.settings, self.band, FallSum(**state["fall"]))
+        self._falls.sum = FallSum(**state["fall"])
         self._cells = LostCells.from_dict(self.memory, self.settings, state["cells"])
-        self._counts, self._worse = dict(state["counts"]), state["worse"]
+        counts = dict(state["counts"])
+        # Older states do not count the probes before arming.
+        self._arming.above, self._arming.warm = counts.pop("above"), counts.pop("warm", 0)
+        self._counts, self._worse = counts, state["worse"]

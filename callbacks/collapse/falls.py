@@ -26,21 +26,14 @@ class Falls:
         memory: of the detector, armed wherever a rule is asked for.
         settings: of the detector.
         band: of real samples.
-        summed: the sum that dates onsets, as it stood; None for a new one.
 
     Attributes:
         sum: the sum that dates onsets.
     """
 
-    def __init__(
-        self,
-        memory: Memory,
-        settings: DetectorSettings,
-        band: Band,
-        summed: FallSum | None = None,
-    ) -> None:
+    def __init__(self, memory: Memory, settings: DetectorSettings, band: Band) -> None:
         self.memory, self.settings = memory, settings
-        self.sum = summed or FallSum()
+        self.sum = FallSum()
         self._least = max(score_noise(band), _LEAST_NOISE)
 
     def drop(self, score: float) -> float:

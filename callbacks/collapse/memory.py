@@ -36,6 +36,8 @@ class Memory:
         healthy_parts: the row of each of these probes.
         healthy_cells: the counts of these probes.
         peak: the healthy level; None before arming.
+        armed_at: number of the probe at which there was something to lose; None before that.
+        lucky: how many times that turned out to be luck.
         fell_from: the level right before the latest alarm's onset, not above the peak: where a run
             that had settled lower is back at; None before there is one.
         dead: names of dead classes at the latest probe, and of those that ever lived.
@@ -56,6 +58,8 @@ class Memory:
     healthy_parts: list[list[float]] = field(default_factory=list)
     healthy_cells: list[list[list[float]]] = field(default_factory=list)
     peak: float | None = None
+    armed_at: int | None = None
+    lucky: int = 0
     fell_from: float | None = None
     dead: list[str] = field(default_factory=list)
     lived: list[str] = field(default_factory=list)
@@ -104,6 +108,12 @@ class Memory:
     def evaluate(self, probe: int, distance: float, coverage: float | None) -> None:
         """Take a heavy evaluation at a probe."""
         _keep(self.evaluations, [float(probe), distance, coverage])
+
+    def disarmed(self) -> Memory:
+        """The same probes and evaluations, of which none is known to be healthy."""
+        kept = ("moments", "scores", "rows", "cells", "evaluations", "unique", "alike")
+        values = {name: _copied(getattr(self, name)) for name in kept}
+        return Memory(**values, lucky=self.lucky + 1)
 
     def coverages_before(self, probe: int) -> list[float]:
         """Coverages of the five latest heavy evaluations before a probe."""

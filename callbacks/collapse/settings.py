@@ -22,7 +22,9 @@ class DetectorSettings:
             exactly like a collapsed one.
         arm_coverage: the coverage that it needs as well: noise that is spread over everything is
             diverse, and has nothing to lose.
-        arm_probes: successive probes that must reach both.
+        arm_probes: successive probes that must reach both; each time that this turned out to be
+            luck twice as many, up to four times.
+        hold_probes: so many probes after that, a collapse means that it was luck.
         least_quality: median precision of the healthy baseline, as a share of that of real samples,
             below which most samples are like nothing real, and wander: of falls only that of
             ``full_probes``, beyond ``full_z``, counts there, and nothing is suspicious.
@@ -107,6 +109,7 @@ class DetectorSettings:
     arm_score: float = 0.20
     arm_coverage: float = 0.20
     arm_probes: int = 2
+    hold_probes: int = 1
     least_quality: float = 0.33
     suspect_drop: float = 0.25
     suspect_z: float = -4.0

@@ -14,6 +14,7 @@ from callbacks.retention import is_frechet
 _EVALUATIONS = 6
 _ABOVE_BEST = 1.5
 _LATELY = 10
+_LUCKY = 2
 #: Noise of the coverage of a larger sample, as a share of it.
 _COVERAGE_NOISE = 0.012
 
@@ -60,6 +61,21 @@ def never_improved(memory: Memory, now: int, settings: DetectorSettings) -> bool
         return True
     late, early = median(scores[-_LATELY // 2 :]), median(scores[-2 * _LATELY : -_LATELY])
     return late < early * (1.0 + settings.never_gain) or late < settings.arm_score / 4
+
+
+def luckily_armed(memory: Memory) -> bool:
+    """Whether no evaluation since arming is better than the best one before it.
+
+    A generator that throws its samples here and there covers much at some probes by luck. Two
+    evaluations are asked for: one may fall on a bad moment.
+    """
+    rows = [(row[0], row[1]) for row in memory.evaluations]
+    known = [(at, x) for at, x in rows if at is not None and x is not None]
+    armed = memory.armed_at
+    if armed is None:
+        return False
+    before, since = [x for at, x in known if at <= armed], [x for at, x in known if at > armed]
+    return bool(before) and len(since) >= _LUCKY and min(since) > min(before)
 
 
 def coverage_falls(

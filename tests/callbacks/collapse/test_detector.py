@@ -146,9 +146,9 @@ def test_a_smaller_step_needs_cells_that_are_empty_in_it():
 
 
 def test_of_junk_a_fall_by_half_must_be_beyond_noise_as_well():
-    noisy = [0.8, 0.3] * 10
-    assert states(feed([*noisy, *[0.3] * 4]))[-1] == "collapsed"
-    junk = [{"score": score, "quality": 0.3} for score in [*noisy, *[0.3] * 4]]
+    noisy, fall = [0.8, 0.45] * 10, [0.35] * 4
+    assert states(feed([*noisy, *fall]))[-1] == "collapsed"
+    junk = [{"score": score, "quality": 0.3} for score in [*noisy, *fall]]
     assert set(states(feed(junk))[2:]) == {"healthy"}
 
 
@@ -468,9 +468,9 @@ def test_rebaseline_forgets_the_peak_and_arms_anew():
     detector = CollapseDetector(band())
     feed(RISING, detector)
     detector.rebaseline("resolution 64")
-    seen = feed([0.1, 0.1, 0.3, 0.3, 0.05], detector)
-    assert states(seen) == ["warmup", "warmup", "warmup", "healthy", "collapsed"]
-    assert detector.probes == FROM + 5
+    seen = feed([0.1, 0.1, 0.3, 0.3, 0.3, 0.05], detector)
+    assert states(seen) == ["warmup", "warmup", "warmup", "healthy", "healthy", "collapsed"]
+    assert detector.probes == FROM + 6
 
 
 def test_state_travels_as_json_and_goes_on_alike_in_the_middle_of_a_suspicion():
