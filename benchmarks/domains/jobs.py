@@ -42,6 +42,12 @@ def _direct(name: str, blocks: int) -> Job:
 _DIRECT = _direct("direct-transform", 1)
 PAIRED = (
     Job("pix2pix", "translation/pix2pix.yaml", _decayed(2500)),
+    # The paper's L1 + GAN: the discriminator does not see the line art.
+    Job(
+        "pix2pix-unconditional",
+        "translation/pix2pix.yaml",
+        _decayed(2500, terms="l1+gan") | {"model.init_args.discriminator.init_args.channels": 3},
+    ),
     Job("l1-only", "translation/pix2pix.yaml", _decayed(2500, terms="l1", discriminator=None)),
 )
 UNPAIRED = (

@@ -105,12 +105,13 @@ class EmbeddingCycleGAN(RewritingGame):
         return super().optimizer(parameters, lr)
 
     def generator_restoring_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Each translator says again what it reads, and is told the words before each."""
+        """Each translator says again what it reads: told the words before each, and silently."""
         losses = {}
         for source, target in self.directions:
             vectors = self.table.vectors_of(batch[f"tokens_{source}"])
-            said = self.generator[f"{source}{target}"](vectors, before(vectors))
-            losses[f"restored_{source}"] = F.mse_loss(said, vectors)
+            translator = self.generator[f"{source}{target}"]
+            answers = torch.stack([translator(vectors, before(vectors)), translator(vectors)])
+            losses[f"restored_{source}"] = F.mse_loss(answers, vectors.expand_as(answers))
         return losses
 
     def discriminator_losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
