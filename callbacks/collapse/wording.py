@@ -78,7 +78,7 @@ def headline(history: History) -> str:
     if verdict.state == "never_learned":
         return f"Never learned, {words} after {count(len(history.path), 'probe')}"
     if verdict.state == "warmup":
-        text = f"Warming up, {words}; no alarm is possible yet"
+        text = f"Warming up, {words}{reason}; no alarm is possible yet"
     else:
         text = f"Healthy, {words}{reason}"
     if fall is None:

@@ -47,6 +47,9 @@ def test_headline_says_what_is_to_be_known_of_a_healthy_generator(tmp_path: Path
     rows[-1]["verdict"]["reason"] = "most samples are like nothing real"
     expected = "Healthy, score 0.40: most samples are like nothing real"
     assert headline(history_of(rows)) == expected
+    rows[-1]["verdict"] |= {"state": "warmup", "reason": "it was lost again"}
+    expected = "Warming up, score 0.40: it was lost again; no alarm is possible yet"
+    assert headline(history_of(rows)) == expected
 
 
 def test_collapse_has_its_onset_alarm_and_delay(tmp_path: Path) -> None:
