@@ -206,7 +206,11 @@ def test_jobs_that_are_compared_differ_in_one_thing() -> None:
 
     changed = differences(UNPAIRED[0], DEFENDED[0])
     assert changed and all(key.startswith("model.init_args.corruption") for key in changed)
-    assert {key.split(".")[2] for key in differences(*PAIRED)} == {"terms", "discriminator"}
+    seen, alone, l1 = PAIRED
+    changed = differences(seen, alone)
+    given = "model.init_args.discriminator.init_args.channels"
+    assert changed == {"model.init_args.terms", given}
+    assert {key.split(".")[2] for key in differences(seen, l1)} == {"terms", "discriminator"}
     for job in DEPTHS[1:]:
         assert differences(DEPTHS[0], job) == {depth.BLOCKS}
     assert len({str(settings(job)["data"]) for job in (*UNPAIRED, *DEFENDED, *DEPTHS)}) == 1
