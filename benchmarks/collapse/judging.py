@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.collapse.cases import Case
-from benchmarks.collapse.plan import KINDS
-from benchmarks.collapse.tracks import Signals
+from benchmarks.collapse.plan import Run, probes_of
+from benchmarks.collapse.tracks import Signals, Track
+from callbacks.collapse.arming import Plan
 from callbacks.collapse.candidates import pre_collapse
 from callbacks.collapse.detector import CollapseDetector
 from callbacks.collapse.health import Health, window_of
@@ -80,7 +81,7 @@ def play(case: Case, settings: DetectorSettings | None = None, without: str = ""
         without: a signal of :data:`ABLATIONS` that is hidden.
     """
     track, chosen = case.track, settings or DetectorSettings()
-    detector = CollapseDetector(track.band, chosen, KINDS[case.kind].probes)
+    detector = CollapseDetector(track.band, chosen, plan_of(track))
     rows: list[dict[str, Any]] = []
     moments: list[int] = []
     health: Health | None = None
@@ -123,6 +124,12 @@ def play(case: Case, settings: DetectorSettings | None = None, without: str = ""
     if case.onset is not None:
         outcome.told = told(case, rows)
     return outcome
+
+
+def plan_of(track: Track) -> Plan:
+    """What the run of a track was to be: the same for a track that is shorter."""
+    probes = probes_of(Run.named(track.run))
+    return Plan(probes, probes * track.images_seen[0])
 
 
 def told(case: Case, rows: Sequence[dict[str, Any]]) -> int | None:

@@ -1,5 +1,6 @@
 """All mutants, one file a part of the library."""
 
+from benchmarks.mutants.collapse import COLLAPSE
 from benchmarks.mutants.engine import ENGINE
 from benchmarks.mutants.layers import LAYERS
 from benchmarks.mutants.objectives import OBJECTIVES
@@ -22,4 +23,5 @@ MUTANTS = (
     *REWRITING,
     *READING,
     *SEQUENCE,
+    *COLLAPSE,
 )

@@ -6,6 +6,9 @@ samples here and there, as where rates are much too high, covers much at some pr
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from statistics import median
+
 from callbacks.collapse import trend
 from callbacks.collapse.falls import Falls
 from callbacks.collapse.memory import Memory
@@ -15,6 +18,23 @@ from callbacks.collapse.settings import DetectorSettings
 
 #: How many times good probes are asked for twice as often.
 _DOUBLED = 2
+#: Probes whose scores say whether there is any sign of life.
+_LATELY = 10
+#: The last probe of a run has seen at least this share of its images.
+_END = 0.99
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run was to be when it began.
+
+    Attributes:
+        probes: of the whole run.
+        images: real images that it ends with; 0 where it has no end.
+    """
+
+    probes: int = 100
+    images: int = 0
 
 
 class Arming:
@@ -27,37 +47,57 @@ class Arming:
 
     Attributes:
         above: successive good probes.
-        warm: probes since the beginning, or since arming was taken back.
     """
 
     def __init__(self, memory: Memory, settings: DetectorSettings, falls: Falls) -> None:
         self.memory, self.settings, self.falls = memory, settings, falls
-        self.above, self.warm = 0, 0
+        self.above = 0
 
-    def warm_up(self, now: int, parts: Parts, planned: int, before: State) -> tuple[State, str]:
+    def warm_up(self, now: int, parts: Parts, plan: Plan, before: State) -> tuple[State, str]:
         """What a probe is of a generator that is not armed: state and reason.
 
         Args:
             now: its number.
             parts: of its score.
-            planned: probes of the whole run.
+            plan: of the run.
             before: state at the probe before.
         """
-        settings = self.settings
-        good = parts.score >= settings.arm_score and parts.coverage >= settings.arm_coverage
-        self.above = self.above + 1 if good else 0
-        self.warm += 1
-        if self.above >= settings.arm_probes * 2 ** min(self.memory.lucky, _DOUBLED):
-            self.memory.armed_at = now
+        settings, memory = self.settings, self.memory
+        self.above = self.above + 1 if self._is_good(parts) else 0
+        if self.above >= settings.arm_probes * 2 ** min(memory.lucky, _DOUBLED):
+            memory.armed_at = now
             return "healthy", ""
-        late = max(settings.never_probes, settings.never_share * planned)
-        hopeless = now + 1 >= late and self.warm >= settings.never_probes
-        hopeless = hopeless and trend.never_improved(self.memory, now, settings)
-        if before == "never_learned" or hopeless:
-            lasting = " that stayed" if self.memory.lucky else ""
+        if before == "never_learned" or self._is_hopeless(now, plan) or self._is_over(plan):
+            lasting = " that stayed" if memory.lucky else ""
             reason = f"no score of {settings.arm_score:g}{lasting} in {now + 1} probes"
             return "never_learned", reason
         return "warmup", ""
+
+    def _is_good(self, parts: Parts) -> bool:
+        """Whether a probe is of something that could be lost.
+
+        One that was good by luck is believed once most of its samples are like real ones; and where
+        evaluations have shown that it was luck, once a later one is better than all of these.
+        """
+        settings, memory = self.settings, self.memory
+        good = parts.score >= settings.arm_score and parts.coverage >= settings.arm_coverage
+        if not memory.lucky:
+            return good
+        return good and parts.quality >= settings.least_quality and memory.to_beat is None
+
+    def _is_hopeless(self, now: int, plan: Plan) -> bool:
+        """Whether half of the run has passed without any sign of life, and nothing gets better."""
+        settings, memory = self.settings, self.memory
+        late = now + 1 >= max(settings.never_probes, settings.never_share * plan.probes)
+        if not late or memory.lucky or median(memory.scores[-_LATELY:]) >= settings.never_score:
+            return False
+        return trend.never_improved(memory, now, settings)
+
+    def _is_over(self, plan: Plan) -> bool:
+        """Whether a run has ended that had its time to learn."""
+        had_time = len(self.memory.moments) >= self.settings.never_probes
+        ended = bool(plan.images) and self.memory.moments[-1] >= _END * plan.images
+        return had_time and ended
 
     def was_luck(self, now: int, found: State, before: State) -> str:
         """Why there never was anything to lose; empty where there was.
@@ -74,10 +114,4 @@ class Arming:
         fell = [drop >= settings.full_drop for drop in memory.drops[-2:]]
         if found == "healthy" and fell == [True, False] and self.falls.of_junk():
             return "most samples are like nothing real, and half of the score comes and goes"
-        return ""
-
-    def evaluations_were_no_better(self) -> str:
-        """Why an evaluation says the same of junk; empty where it does not."""
-        if self.falls.of_junk() and trend.luckily_armed(self.memory):
-            return "no evaluation since it was armed is better than before"
         return ""

@@ -3,8 +3,8 @@
 Pure rules over the rows of ``index.json``, without files and without torch. A row may be gone back
 to if the generator was healthy then, before the onset of the fall, with no earlier collapse in the
 same segment; of these the best score wins. The lowest of several scores is a lucky one: of those
-that differ from it by noise alone the one that covers the most wins, and of equals the latest. What
-was never evaluated is the last resort.
+that differ from it by noise alone the one that covers the most wins, and of those whose coverage
+differs by noise alone the latest. What was never evaluated is the last resort.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from callbacks.collapse.health import Health, state_of
-from callbacks.metrics.names import coverage_of, error_name, is_coverage
+from callbacks.metrics.names import coverage_with_error, error_name, is_coverage
 
 if TYPE_CHECKING:
     from callbacks.retention import Retention
@@ -176,9 +176,17 @@ def _strictly(row: Row, retention: Retention) -> tuple[float, int]:
     return score, -row["images_seen"]
 
 
-def _coverage(row: Row) -> float:
-    """Coverage of an evaluation; 0 where none was measured."""
-    return coverage_of(row["scores"]) or 0.0
+def _covering_most(rows: Sequence[Row]) -> list[Row]:
+    """The rows that no other one covers clearly more than.
+
+    A coverage is a share of as many reals as its name says: its standard error is a binomial one.
+    """
+    known = [(row, coverage_with_error(row["scores"])) for row in rows]
+    covers = [(row, found) for row, found in known if found is not None]
+    if not covers:
+        return list(rows)
+    most, error = max(found for _, found in covers)
+    return [row for row, (share, own) in covers if most - share <= math.hypot(error, own)]
 
 
 def _ranked(ranking: Sequence[Row], retention: Retention, words: str) -> dict[str, Candidate]:
@@ -188,15 +196,15 @@ def _ranked(ranking: Sequence[Row], retention: Retention, words: str) -> dict[st
     # Only those that retention keeps may win a draw: so the winner is always still there.
     rivals = unbeaten(ranking, retention)[: retention.top]
     level = [row for row in rivals if _level(ranking[0], row, retention)]
-    covers = {row["path"]: 0.0 if is_coverage(name or "") else _coverage(row) for row in level}
-    chosen = max(level, key=lambda row: (covers[row["path"]], row["images_seen"]))
+    alike = level if is_coverage(name or "") else _covering_most(level)
+    chosen = max(alike, key=lambda row: row["images_seen"])
     judged = {}
     for rank, row in enumerate(ranking, start=1):
         place = f"{best} {name}{of}" if rank == 1 else f"number {rank}{of} by {name}"
         judged[row["path"]] = Candidate(row, True, f"{words}, {place}", rank, row is chosen)
     if chosen is not ranking[0]:
         path, first = chosen["path"], ranking[0]["path"]
-        more = "covering more" if covers[path] > covers[first] else "later"
+        more = "later" if ranking[0] in alike else "covering more"
         why = f"{words}, {name} within noise of the {best}{of}, and {more}"
         judged[path] = replace(judged[path], why=why)
         beaten = f"{judged[first].why}, within noise of the chosen one"

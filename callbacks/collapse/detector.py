@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from typing import Any, cast
 
 from callbacks.collapse import trend
-from callbacks.collapse.arming import Arming
+from callbacks.collapse.arming import Arming, Plan
 from callbacks.collapse.evidence import evidence
 from callbacks.collapse.falls import Falls
 from callbacks.collapse.findings import condition_ignored, findings, look_at_classes
@@ -35,7 +35,7 @@ class CollapseDetector:
     Args:
         band: what each signal is for real samples.
         settings: the thresholds.
-        planned_probes: of the whole run, for the report that a generator never learns.
+        plan: of the run, for the report that a generator never learned.
 
     Attributes:
         verdict: the last one.
@@ -43,10 +43,13 @@ class CollapseDetector:
     """
 
     def __init__(
-        self, band: Band, settings: DetectorSettings | None = None, planned_probes: int = 100
+        self,
+        band: Band,
+        settings: DetectorSettings | None = None,
+        plan: Plan | None = None,
     ) -> None:
         self.band, self.settings = band, settings or DetectorSettings()
-        self.planned_probes = planned_probes
+        self.plan = plan or Plan()
         self.verdict = Verdict("warmup")
         self.probes = 0
         self._worse = False
@@ -120,9 +123,7 @@ class CollapseDetector:
         # Classes look dead to a generator that does not know which one was asked for.
         dead = 0.0 if ignored else look_at_classes(signals, self.band, self.memory, self.settings)
         if not self.armed:
-            state, why = self._arming.warm_up(
-                self._now, parts, self.planned_probes, self.verdict.state
-            )
+            state, why = self._arming.warm_up(self._now, parts, self.plan, self.verdict.state)
             return state, None, why
         found = self._watch(signals, parts, dead)
         if luck := self._arming.was_luck(self._now, found[0], self.verdict.state):
@@ -244,9 +245,10 @@ class CollapseDetector:
         if not self.armed:
             return None
         calm = before.state in ("healthy", "recovered")
-        if calm and (luck := self._arming.evaluations_were_no_better()):
-            self._begin(memory.disarmed())
-            self.verdict = Verdict("warmup", reason=luck)
+        if calm and (in_vain := trend.best_in_vain(memory)) is not None:
+            self._begin(memory.disarmed(in_vain))
+            reason = "no evaluation since it was armed is better than before"
+            self.verdict = Verdict("warmup", reason=reason)
             return self.verdict
         best = memory.best_distance
         far = best is not None and distance > self.settings.diverged_ratio * best and self._worse
@@ -288,7 +290,7 @@ class CollapseDetector:
         """
         self.band = band or self.band
         self._begin(Memory())
-        self.planned_probes += self.probes
+        self.plan = replace(self.plan, probes=self.plan.probes + self.probes)
         self.verdict = Verdict("warmup", reason=reason)
 
     def _begin(self, memory: Memory) -> None:
@@ -350,28 +352,26 @@ class CollapseDetector:
             "band": {
                 group: {k: dict(v) for k, v in row.items()} for group, row in self.band.items()
             },
-            "planned_probes": self.planned_probes,
+            "plan": asdict(self.plan),
             "memory": self.memory.to_dict(),
             "verdict": self.verdict.to_dict(),
             "probes": self.probes,
             "fall": asdict(self._falls.sum),
             "cells": self._cells.to_dict(),
-            "counts": {
-                **self._counts,
-                "above": self._arming.above,
-                "warm": self._arming.warm,
-            },
+            "counts": {**self._counts, "above": self._arming.above},
             "worse": self._worse,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where :meth:`state_dict` was taken; the settings stay those of this object."""
-        self.band, self.planned_probes = state["band"], state["planned_probes"]
+        self.band = state["band"]
+        # Older states know no end, and count more.
+        self.plan = Plan(**state["plan"]) if "plan" in state else Plan(state["planned_probes"])
         self._begin(Memory.from_dict(state["memory"]))
         self.verdict, self.probes = Verdict.from_dict(state["verdict"]), state["probes"]
         self._falls.sum = FallSum(**state["fall"])
         self._cells = LostCells.from_dict(self.memory, self.settings, state["cells"])
         counts = dict(state["counts"])
-        # Older states do not count the probes before arming.
-        self._arming.above, self._arming.warm = counts.pop("above"), counts.pop("warm", 0)
-        self._counts, self._worse = counts, state["worse"]
+        self._arming.above = counts.pop("above")
+        self._counts = {name: counts[name] for name in self._counts}
+        self._worse = state["worse"]

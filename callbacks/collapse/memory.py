@@ -38,6 +38,8 @@ class Memory:
         peak: the healthy level; None before arming.
         armed_at: number of the probe at which there was something to lose; None before that.
         lucky: how many times that turned out to be luck.
+        to_beat: distance below which an evaluation has to lie before anything is believed again,
+            after evaluations have shown that it was luck; None where there is none (any more).
         fell_from: the level right before the latest alarm's onset, not above the peak: where a run
             that had settled lower is back at; None before there is one.
         dead: names of dead classes at the latest probe, and of those that ever lived.
@@ -60,6 +62,7 @@ class Memory:
     peak: float | None = None
     armed_at: int | None = None
     lucky: int = 0
+    to_beat: float | None = None
     fell_from: float | None = None
     dead: list[str] = field(default_factory=list)
     lived: list[str] = field(default_factory=list)
@@ -107,13 +110,19 @@ class Memory:
 
     def evaluate(self, probe: int, distance: float, coverage: float | None) -> None:
         """Take a heavy evaluation at a probe."""
+        if self.to_beat is not None and distance < self.to_beat:
+            self.to_beat = None
         _keep(self.evaluations, [float(probe), distance, coverage])
 
-    def disarmed(self) -> Memory:
-        """The same probes and evaluations, of which none is known to be healthy."""
+    def disarmed(self, to_beat: float | None = None) -> Memory:
+        """The same probes and evaluations, of which none is known to be healthy.
+
+        Args:
+            to_beat: see the attribute.
+        """
         kept = ("moments", "scores", "rows", "cells", "evaluations", "unique", "alike")
         values = {name: _copied(getattr(self, name)) for name in kept}
-        return Memory(**values, lucky=self.lucky + 1)
+        return Memory(**values, lucky=self.lucky + 1, to_beat=to_beat)
 
     def coverages_before(self, probe: int) -> list[float]:
         """Coverages of the five latest heavy evaluations before a probe."""

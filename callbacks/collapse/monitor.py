@@ -152,7 +152,7 @@ class CollapseMonitor(Callback):
             return
         self._stage = shocks(pl_module)
         self.pace.start(pl_module.images_seen, *planned_images(trainer, pl_module))
-        detector = CollapseDetector(self._prober.band, self.thresholds, self.pace.planned_probes)
+        detector = CollapseDetector(self._prober.band, self.thresholds, self.pace.plan)
         self.detector = detector
         self.judge = Judge(self._prober, detector, self.signs, self.seed)
         if self._restored is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from callbacks.collapse.arming import Plan
+
 #: A run has at least so many probes, whatever they cost.
 _LEAST = 10
 _SHARE_OF_RUN = 100
@@ -49,9 +51,11 @@ class Pace:
         self._began = self._since = time.perf_counter()
 
     @property
-    def planned_probes(self) -> int:
-        """Lines of the grid in the whole run."""
-        return max(_LEAST, self.planned // self.interval) if self.planned else 100
+    def plan(self) -> Plan:
+        """Lines of the grid in the whole run, and where it ends."""
+        if not self.planned:
+            return Plan()
+        return Plan(max(_LEAST, self.planned // self.interval), self.planned)
 
     @property
     def share(self) -> float:

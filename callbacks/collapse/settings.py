@@ -23,7 +23,7 @@ class DetectorSettings:
         arm_coverage: the coverage that it needs as well: noise that is spread over everything is
             diverse, and has nothing to lose.
         arm_probes: successive probes that must reach both; each time that this turned out to be
-            luck twice as many, up to four times.
+            luck twice as many, up to four times, and ``least_quality`` as well.
         hold_probes: so many probes after that, a collapse means that it was luck.
         least_quality: median precision of the healthy baseline, as a share of that of real samples,
             below which most samples are like nothing real, and wander: of falls only that of
@@ -89,7 +89,9 @@ class DetectorSettings:
             where the precision is down by ``suspect_drop`` as well.
         never_probes: probes after which a generator that never armed is reported, or
         never_share: after this share of the planned probes, whichever is later.
-        never_gain: unless its Frechet distance still fell by this share lately.
+        never_gain: unless its Frechet distance still fell by this share lately,
+        never_score: or its median score lately is this much. With such a sign of life, or where it
+            was good for a while, it is reported at the end of the run only.
         baseline: how many of the latest healthy probes make the baseline and its noise; of fewer,
             the noise is taken with that of a usual run.
         onset_kappa: slack of the cumulative sum that dates the onset, in log score.
@@ -155,6 +157,7 @@ class DetectorSettings:
     never_probes: int = 20
     never_share: float = 0.5
     never_gain: float = 0.05
+    never_score: float = 0.05
     baseline: int = 12
     onset_kappa: float = 0.15
     onset_baseline: int = 8

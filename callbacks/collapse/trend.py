@@ -63,19 +63,23 @@ def never_improved(memory: Memory, now: int, settings: DetectorSettings) -> bool
     return late < early * (1.0 + settings.never_gain) or late < settings.arm_score / 4
 
 
-def luckily_armed(memory: Memory) -> bool:
-    """Whether no evaluation since arming is better than the best one before it.
+def best_in_vain(memory: Memory) -> float | None:
+    """The best distance since arming, where even that is no better than the best one before it.
 
     A generator that throws its samples here and there covers much at some probes by luck. Two
     evaluations are asked for: one may fall on a bad moment.
+
+    Returns:
+        None where the generator has become better since it was armed, or nobody knows.
     """
     rows = [(row[0], row[1]) for row in memory.evaluations]
     known = [(at, x) for at, x in rows if at is not None and x is not None]
     armed = memory.armed_at
     if armed is None:
-        return False
+        return None
     before, since = [x for at, x in known if at <= armed], [x for at, x in known if at > armed]
-    return bool(before) and len(since) >= _LUCKY and min(since) > min(before)
+    in_vain = bool(before) and len(since) >= _LUCKY and min(since) > min(before)
+    return min(since) if in_vain else None
 
 
 def coverage_falls(

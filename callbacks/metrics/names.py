@@ -6,6 +6,7 @@ name, because the scores depend on it.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
@@ -72,6 +73,26 @@ def coverage_of(scores: Mapping[str, float | None]) -> float | None:
     """The first coverage of an evaluation; None where there is none or it is not finite."""
     value = next((scores[name] for name in scores if is_coverage(name)), None)
     return value if value is not None and math.isfinite(value) else None
+
+
+def coverage_with_error(scores: Mapping[str, float | None]) -> tuple[float, float] | None:
+    """The first coverage of an evaluation and its standard error, that of a binomial share.
+
+    Args:
+        scores: by names that end in the number of samples, as those of :func:`score_name` do.
+
+    Returns:
+        None where there is none or it is not finite; an error of 0 where no number is known.
+    """
+    share = coverage_of(scores)
+    if share is None:
+        return None
+    name = next(name for name in scores if is_coverage(name))
+    found = re.search(r"@(\d+)(k?)", name)
+    if found is None:
+        return share, 0.0
+    count = int(found[1]) * (1000 if found[2] else 1)
+    return share, math.sqrt(max(0.0, share * (1.0 - share)) / count)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from callbacks.collapse.arming import Plan
 from callbacks.collapse.detector import CollapseDetector
 from callbacks.collapse.settings import DetectorSettings
 from tests.helpers_collapse import band, feed
@@ -62,8 +63,9 @@ def test_of_junk_half_of_the_score_that_comes_and_goes_is_luck():
     assert "warmup" not in states(feed([0.6, 0.6, 0.6, 0.2, 0.5]))[1:]
 
 
-def test_of_junk_two_evaluations_must_be_better_than_before_it_was_armed():
-    level = junk(0.5, 0.5, 0.5)
+@pytest.mark.parametrize("quality", [0.3, 0.9])
+def test_two_evaluations_must_be_better_than_before_it_was_armed(quality):
+    level = [{"score": 0.5, "quality": quality}] * 3
 
     def after(*distances):
         return shown(CollapseDetector(band()), *((level, distance) for distance in distances))
@@ -78,31 +80,68 @@ def test_of_junk_two_evaluations_must_be_better_than_before_it_was_armed():
     for distance in (10.0, 9.0):
         detector = CollapseDetector(band())
         assert shown(detector, *begun, (level, distance), (level, 12.0))[-3:] == ["healthy"] * 3
-    # Nothing is said without one before, and of samples like real ones.
+    # Nothing is said without one before.
     assert set(after(10.0, 11.0, 12.0)) == {"healthy"}
+
+
+def test_after_evaluations_in_vain_it_is_believed_once_a_later_one_is_better_than_these():
+    detector, level = CollapseDetector(band()), [0.5] * 4
+    assert shown(detector, ([0.05], 10.0), (level, 11.0), (level, 12.0))[-1] == "warmup"
+    # However many good probes there are; it need not be better than before the first of them.
+    assert set(shown(detector, *[(level, 11.0)] * 3)) == {"warmup"}
+    assert shown(detector, (level, 10.9)) == ["warmup", "warmup"]
+    assert states(feed(level, detector)) == ["warmup"] * 3 + ["healthy"]
+    # Evaluations before that count: these are in vain too, and the bar is where they left it.
+    assert shown(detector, (level, 10.5), (level, 10.2))[-1] == "warmup"
+    assert detector.memory.to_beat == 10.2
+    assert shown(detector, (level, 10.1), ([0.5] * 8, None))[-1] == "healthy"
+
+
+def test_after_luck_most_samples_must_be_like_real_ones():
+    lucky = [0.5, 0.5, 0.02]
     detector = CollapseDetector(band())
-    good = [0.5, 0.5, 0.5]
-    assert shown(detector, ([0.05], 10.0), (good, 11.0), (good, 10.5))[-1] == "healthy"
+    feed(lucky, detector)
+    assert set(states(feed(junk(*[0.5] * 20), detector))) == {"warmup"}
+    least = [{"score": 0.5, "quality": DetectorSettings().least_quality + 0.01}] * 4
+    assert states(feed(least, detector)) == ["warmup"] * 3 + ["healthy"]
+    # Before there was any luck they need not.
+    assert states(feed(junk(0.5, 0.5))) == ["warmup", "healthy"]
 
 
-def test_evaluations_before_luck_count_when_it_is_armed_again():
-    detector, level = CollapseDetector(band()), junk(*[0.5] * 4)
-    shown(detector, ([0.05], 10.0), (level, 11.0), (level, 12.0))
-    assert detector.verdict.state == "warmup"
-    # Better than the evaluations since it was first armed, but not than the one before that.
-    after = shown(detector, (level, 10.5), (level, 10.2), (level, 10.1))
-    assert after == ["healthy"] * 5 + ["warmup"]
+def over(scores, probes=40, end=None, detector=None):
+    """States of a run of ``probes``, 100 images apart, that ends with so many images."""
+    plan = Plan(probes, 100 * probes if end is None else end)
+    return states(feed(scores, detector or CollapseDetector(band(), plan=plan)))
 
 
-def test_after_luck_a_run_has_twenty_probes_before_it_never_learned():
-    stream = [*[0.02] * 30, 0.5, 0.5, *[0.02] * 25]
-    detector = CollapseDetector(band(), planned_probes=60)
-    seen = states(feed(stream[:30], detector))
-    assert seen[-1] == "never_learned"
-    seen = states(feed(stream[30:], detector))
-    assert seen[:3] == ["never_learned", "healthy", "warmup"]
-    assert seen.index("never_learned", 2) == 2 + 20
-    assert detector.verdict.reason == "no score of 0.2 that stayed in 57 probes"
+def test_with_signs_of_life_it_is_only_known_at_the_end_that_it_never_learned():
+    never = DetectorSettings().never_score
+    half = over([never - 0.01] * 40)
+    assert half.index("never_learned") == 19 and set(half[19:]) == {"never_learned"}
+    # Not one high score now and then, but a level.
+    assert over([*[0.01] * 6, 0.19] * 6)[19] == "never_learned"
+    for signs in ([never] * 40, [0.5, 0.5, 0.02, *[0.01] * 37]):
+        found = over(signs)
+        assert "never_learned" not in found[:-1] and found[-1] == "never_learned"
+    detector = CollapseDetector(band(), plan=Plan(40, 4000))
+    feed([0.5, 0.5, 0.02, *[0.01] * 37], detector)
+    assert detector.verdict.reason == "no score of 0.2 that stayed in 40 probes"
+
+
+def test_a_run_is_over_within_a_hundredth_of_its_images_and_needs_time_to_learn():
+    assert over([0.1] * 40, end=4040)[-1] == "never_learned"
+    assert over([0.1] * 40, end=4050)[-1] == "warmup"
+    # Without an end nobody can say.
+    assert over([0.1] * 200, end=0)[-1] == "warmup"
+    # What learns in the last moment has learned.
+    assert over([*[0.1] * 38, 0.5, 0.5])[-2:] == ["warmup", "healthy"]
+    assert over([0.1] * 19, probes=19)[-1] == "warmup"
+    assert over([0.1] * 20, probes=20)[-1] == "never_learned"
+    # The time begins anew with what is learned anew.
+    detector = CollapseDetector(band(), plan=Plan(40, 4000))
+    feed([0.5] * 25, detector)
+    detector.rebaseline("a new resolution")
+    assert over([0.1] * 15, detector=detector)[-1] == "warmup"
 
 
 def test_luck_travels_as_json_and_older_states_are_read():
@@ -117,7 +156,11 @@ def test_luck_travels_as_json_and_older_states_are_read():
     first, second = CollapseDetector(band()), CollapseDetector(band())
     feed([0.05, 0.5, 0.5], first)
     old = first.state_dict()
-    del old["counts"]["warm"], old["memory"]["armed_at"], old["memory"]["lucky"]
-    second.load_state_dict(old)
+    old["planned_probes"], old["counts"]["warm"] = old.pop("plan")["probes"], 3
+    for name in ("armed_at", "lucky", "to_beat"):
+        del old["memory"][name]
+    second.load_state_dict(json.loads(json.dumps(old)))
+    assert second.plan == Plan(100)
     # Not known when it was armed: a fall is believed.
     assert states(feed([0.02], second)) == ["collapsed"]
+    assert second.state_dict().keys() == first.state_dict().keys()

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from callbacks.collapse.arming import Plan
 from callbacks.collapse.detector import CollapseDetector
 from callbacks.collapse.memory import Memory
 from callbacks.collapse.settings import DetectorSettings
@@ -36,7 +37,7 @@ def test_untrained_generators_never_alarm(seed):
 
 
 def test_slow_learner_is_not_reported_while_its_distance_falls():
-    detector = CollapseDetector(band(), planned_probes=20)
+    detector = CollapseDetector(band(), plan=Plan(20))
     for probe in range(40):
         feed([0.05], detector)
         detector.evaluated(100 * detector.probes, {"fd_identity@2k": 10.0 * 0.97**probe})
@@ -44,7 +45,7 @@ def test_slow_learner_is_not_reported_while_its_distance_falls():
 
 
 def test_generator_that_never_learns_is_reported_and_leaves_when_it_does():
-    detector = CollapseDetector(band(), planned_probes=60)
+    detector = CollapseDetector(band(), plan=Plan(60))
     seen = states(feed([0.02] * 30, detector))
     # Half of 60 planned probes is later than the 20 that are always waited for.
     assert seen[28:] == ["warmup", "never_learned"]

@@ -336,6 +336,26 @@ def test_rebaseline_is_in_the_records_and_replays(tmp_path):
     assert json.loads(json.dumps(replayed)) == logged
 
 
+@pytest.mark.parametrize(
+    ("steps", "options", "discriminator_steps"),
+    [(200, {}, 1), (150, {}, 2), (-1, {"max_epochs": 1}, 1)],
+)
+def test_a_run_ends_where_the_detector_was_told_and_says_that_it_never_learned(
+    tmp_path, steps, options, discriminator_steps
+):
+    folder, asked = tmp_path / "run", DetectorSettings(arm_score=0.999)
+    watching = monitor(every_n_images=600, thresholds=asked)
+    game = ring_game(discriminator_steps=discriminator_steps)
+    watch(folder, watching, drill=None, steps=steps, game=game, evaluate=None, **options)
+    assert watching.detector.plan.images == pytest.approx(game.images_seen, rel=0.005)
+    states = [state for _, state in states_of(folder)]
+    assert len(states) >= 20 and set(states[:-1]) == {"warmup"} and states[-1] == "never_learned"
+    rows = RunFolder(folder).read_history()
+    assert [v.state for _, v in CollapseMonitor.replay(rows)] == states
+    report = json.loads((folder / "collapse_report.json").read_text())
+    assert report["verdict"]["state"] == "never_learned"
+
+
 def test_averaged_generator_is_not_what_is_judged(tmp_path):
     """An average over far more images than the run has would never show the collapse."""
     game = ring_game(ema_half_life_images=1e9, ema_rampup=None)

@@ -3,6 +3,7 @@
 import pytest
 
 from callbacks.collapse import pace as pace_module
+from callbacks.collapse.arming import Plan
 from callbacks.collapse.pace import Pace
 
 
@@ -36,12 +37,14 @@ def lines(pace, clock, images, seconds, cost):
 def test_a_hundredth_of_the_run_but_fifty_generator_steps():
     pace = Pace(None, None)
     pace.start(0, 1_000_000, 64)
-    assert (pace.interval, pace.planned_probes) == (10_000, 100)
+    assert (pace.interval, pace.plan) == (10_000, Plan(100, 1_000_000))
     pace.start(0, 64_000, 64)
-    assert (pace.interval, pace.planned_probes) == (3_200, 20)
+    assert (pace.interval, pace.plan) == (3_200, Plan(20, 64_000))
     pace.start(0, 64_000, 5 * 64)
     assert pace.interval == 16_000
-    assert pace.planned_probes == 10
+    assert pace.plan == Plan(10, 64_000)
+    pace.start(0, 0, 64)
+    assert pace.plan == Plan(100, 0)
 
 
 def test_without_limit_every_line_is_taken(clock):

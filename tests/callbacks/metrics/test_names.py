@@ -3,10 +3,11 @@
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from callbacks.metrics.names import Protocol, count_suffix, score_name
+from callbacks.metrics.names import Protocol, count_suffix, coverage_with_error, score_name
 
 PROTOCOL = Protocol(
     space="rand_vgg", sha256="ab", resize="bicubic-aa-32", dim=64, n_fake=2000, n_real=4500,
@@ -74,3 +75,19 @@ def test_caveats_speak_of_bias_only_where_samples_are_few() -> None:
     assert replace(PROTOCOL, n_fake=128).caveats() == ()
     assert "8 bits" in replace(PROTOCOL, quantised=False).caveats()[0]
     assert replace(PROTOCOL, quantised=False, resize="none").caveats() == ()
+
+
+@pytest.mark.parametrize(
+    ("scores", "found"),
+    [
+        ({"coverage_a@2k": 0.5, "coverage_b@500": 0.1}, (0.5, (0.25 / 2000) ** 0.5)),
+        ({"fd_a@2k": 1.0, "coverage_a@500": 0.9}, (0.9, (0.09 / 500) ** 0.5)),
+        ({"coverage_a@192/to_b": 0.25}, (0.25, (0.1875 / 192) ** 0.5)),
+        ({"coverage_a": 0.5}, (0.5, 0.0)),
+        ({"coverage_a@2k": 1.0}, (1.0, 0.0)),
+        ({"coverage_a@2k": None}, None),
+        ({"fd_a@2k": 1.0}, None),
+    ],
+)
+def test_error_of_a_coverage_is_that_of_a_share_of_as_many(scores: Any, found: Any) -> None:
+    assert coverage_with_error(scores) == (None if found is None else pytest.approx(found))

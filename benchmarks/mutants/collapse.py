@@ -1,0 +1,136 @@
+"""Wrong versions of the rules that notice a collapse, date it, and choose what to go back to."""
+
+from benchmarks.mutants.mutant import mutants_of
+
+_C = "callbacks/collapse/"
+_T = "tests/callbacks/collapse/"
+_DETECTOR = (_T + "test_detector.py",)
+
+COLLAPSE = (
+    *mutants_of(
+        _C + "score.py",
+        (_T + "test_signals.py", *_DETECTOR),
+        ("score=min([part.score for part in wholes]", "score=max([part.score for part in wholes]"),
+        ("coverage=min(part.coverage for part in wholes)", "coverage=wholes[0].coverage"),
+    ),
+    *mutants_of(
+        _C + "memory.py",
+        _DETECTOR,
+        ("level = median(self.scores[-3:])", "level = self.scores[-1]"),
+        ("max(self.peak, level)\n", "min(self.peak, level)\n"),
+        ("return max(sd, least * level)", "return min(sd, least * level)"),
+        ("self.fell_from = min(self.peak, median(before))", "self.fell_from = max(self.peak, 1.0)"),
+    ),
+    *mutants_of(
+        _C + "falls.py",
+        _DETECTOR,
+        ("return 1.0 - score / cast", "return score / cast"),
+        ("drop >= settings.sudden_drop and both", "drop >= settings.sudden_drop"),
+        (
+            "certain = self._sinks(2, settings.full_z) and memory.down_by(2,",
+            "certain = memory.down_by(1,",
+        ),
+        ("if suspected and low >= settings.slow_probes", "if low >= settings.slow_probes"),
+        (
+            "(1.0 - settings.step_margin) * min(before)",
+            "(1.0 - settings.step_margin) * max(before)",
+        ),
+        ("fallen = drop >= settings.suspect_drop and", "fallen ="),
+        ("all(-drop / sd <= z", "all(drop / sd <= z"),
+    ),
+    *mutants_of(
+        _C + "onset.py",
+        (_T + "test_onset.py",),
+        ("self.value + fall - kappa)", "self.value + fall + kappa)"),
+        ("math.log(level / score)", "math.log(score / level)"),
+        ("chosen = min(dated, summed)", "chosen = max(dated, summed)"),
+        ("earliest = max(first, last - settings.onset_back)", "earliest = first"),
+    ),
+    *mutants_of(
+        _C + "partial.py",
+        _DETECTOR,
+        ("now[cell] <= left * count", "now[cell] >= left * count"),
+        ("rows[: max(len(rows) - window + 1, 0)]", "rows[:]"),
+        ("course[-1] >= 0.5", "course[-1] < 0.5"),
+    ),
+    *mutants_of(
+        _C + "arming.py",
+        (_T + "test_arming.py",),
+        ("self.above + 1 if self._is_good(parts) else 0", "self.above + 1"),
+        ("2 ** min(memory.lucky, _DOUBLED)", "2**memory.lucky"),
+        ("        if not memory.lucky:\n            return good\n", ""),
+        ("and memory.to_beat is None", ""),
+        ("if not late or memory.lucky or", "if not late or"),
+        ("memory.scores[-_LATELY:]) >= settings", "memory.scores[:_LATELY]) >= settings"),
+        ("return had_time and ended", "return ended"),
+        ("and found in LOST and before not in LOST", "and found in LOST"),
+        ("fell == [True, False] and self.falls.of_junk()", "fell == [True, False]"),
+    ),
+    *mutants_of(
+        _C + "trend.py",
+        (_T + "test_arming.py", *_DETECTOR),
+        (
+            "len(since) >= _LUCKY and min(since) > min(before)",
+            "min(since, default=0) > min(before)",
+        ),
+        ("return min(since) if in_vain", "return min(before) if in_vain"),
+        ("median(slopes) > 0 and", "median(slopes) < 0 and"),
+        ("return best > (1.0 - settings.never_gain) * least", "return best > least"),
+        ("return coverage - base <= settings", "return base - coverage <= settings"),
+    ),
+    *mutants_of(
+        _C + "detector.py",
+        (*_DETECTOR, _T + "test_arming.py"),
+        (
+            "if second and again and (parts is None or again.score > parts.score):",
+            "if second and again:",
+        ),
+        (
+            "if before.state in LOST:\n            return self._recover",
+            "if not before:\n            return self._recover",
+        ),
+        ("self.memory.disarmed())", "Memory())"),
+        ('if counts["calm"] >= settings.recover_probes', 'if counts["calm"] >= 1'),
+        (
+            'counts["rubbish"] + 1 if rubbish and diverse else 0',
+            'counts["rubbish"] + 1 if rubbish else 0',
+        ),
+        (
+            "memory.best_distance = distance if best is None else min(best, distance)",
+            "memory.best_distance = distance",
+        ),
+    ),
+    *mutants_of(
+        _C + "candidates.py",
+        (_T + "test_candidates.py",),
+        (
+            'health.onset is not None and row["images_seen"] >= health.onset:',
+            'health.onset is not None and row["images_seen"] > health.onset:',
+        ),
+        (
+            'if not found or row["images_seen"] > found[-1]',
+            'if not found or row["images_seen"] < found[-1]',
+        ),
+        ("most - share <= math.hypot(error, own)", "most - share <= 0"),
+        ("<= _ERRORS * math.hypot(*errors)", "<= _ERRORS * sum(errors)"),
+        ("[: retention.top]\n    level", "\n    level"),
+    ),
+    *mutants_of(
+        _C + "health.py",
+        (
+            "tests/callbacks/test_retention_health.py",
+            "tests/callbacks/test_checkpoint_health.py",
+            _T + "test_health_record.py",
+        ),
+        ("first = min(first, self.onset)", "first = self.onset"),
+        ('frozen=verdict.state == "suspect",', "frozen=False,"),
+        ("return probes[-1 - back] if", "return probes[-1] if"),
+    ),
+    *mutants_of(
+        "callbacks/retention.py",
+        ("tests/callbacks/test_retention_health.py",),
+        ('if row["images_seen"] >= health.window}', 'if row["images_seen"] > health.window}'),
+        ("if health is not None and health.frozen:", "if health is None:"),
+        ("yield from unbeaten(alike, self)[: self.top]", "yield from unbeaten(alike, self)[:1]"),
+    ),
+)
