@@ -143,7 +143,7 @@ class CollapseDetector:
             return "collapsed", "full", reason
         note = ""
         if self._falls.of_junk():
-            if reason := self._falls.half_gone(drop, beyond_noise=True):
+            if reason := self._falls.junk_is_gone(drop):
                 return "collapsed", "full", reason
             note = "most samples are like nothing real: only a fall by half that stays counts"
         elif found := self._has_fallen(parts, drop, dead):

@@ -7,9 +7,10 @@ and they move from probe to probe, by much less in a run that slowly wanders.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
-from callbacks.collapse.memory import COVERAGE, DIVERSITY, QUALITY, Memory
+from callbacks.collapse.memory import COVERAGE, DIVERSITY, QUALITY, Memory, settled
 from callbacks.collapse.onset import FallSum
 from callbacks.collapse.records import Band
 from callbacks.collapse.score import Parts, score_noise
@@ -79,29 +80,37 @@ class Falls:
         if drop >= settings.sudden_drop and both and self._sinks(1, settings.full_z):
             return f"the score fell by {drop:.0%} at once"
         certain = self._sinks(2, settings.full_z) and memory.down_by(2, settings.full_drop)
-        if certain:
-            return f"the score fell by {drop:.0%}"
-        return self.half_gone(drop)
+        certain = certain or memory.down_by(settings.full_probes, settings.full_drop)
+        return f"the score fell by {drop:.0%}" if certain else ""
 
-    def half_gone(self, drop: float, beyond_noise: bool = False) -> str:
-        """Why a fall by half stays; empty where there is none.
+    def junk_is_gone(self, drop: float) -> str:
+        """Why even little is gone: a fall by half that stays, or one that takes nearly everything.
 
         Args:
             drop: of the latest probe.
-            beyond_noise: whether it must be beyond noise too.
         """
-        probes = self.settings.full_probes
-        gone = self.memory.down_by(probes, self.settings.full_drop)
-        if gone and (not beyond_noise or self._sinks(probes, self.settings.full_z)):
-            return f"the score fell by {drop:.0%}"
-        return ""
+        settings, probes = self.settings, self.settings.full_probes
+        stays = self.memory.down_by(probes, settings.full_drop) and (
+            self._sinks(probes, settings.full_z)
+        )
+        course = (settings.suspect_drop, settings.lasting_drop, settings.sudden_drop)
+        falls = self._falls_through(course) and self._sinks(len(course), settings.full_z)
+        return f"the score fell by {drop:.0%}" if stays or falls else ""
 
     def steep(self, drop: float) -> str:
-        """Why a smaller fall of two probes is far beyond noise; empty where it is not."""
+        """Why a smaller fall is far beyond noise, at two probes or on its way; empty if it is not.
+
+        Args:
+            drop: of the latest probe.
+        """
         settings = self.settings
         down = self.memory.down_by(2, settings.suspect_drop) and self._beyond(2, settings.steep_z)
         if down and self.sum.value >= settings.steep_sum:
             return f"the score fell by {drop:.0%}, far beyond its noise"
+        course = (settings.ramp_start, settings.ramp_drop, settings.suspect_drop)
+        noise = self._sinks(len(course), settings.ramp_z) and self._beyond(2, settings.ramp_z)
+        if self._falls_through(course) and noise and self._is_below(2, len(course)):
+            return f"the score falls on and on, by {drop:.0%} so far"
         return ""
 
     def is_part(self) -> bool:
@@ -121,11 +130,10 @@ class Falls:
         down = memory.down_by(probes, drop)
         if not (down and self._sinks(probes, settings.step_z)):
             return False
-        latest = memory.scores[-probes:]
         before = memory.healthy_before(probes)[-settings.baseline :]
         if len(before) < settings.baseline:
             return False
-        return max(latest) < (1.0 - settings.step_margin) * min(before)
+        return max(memory.scores[-probes:]) < (1.0 - settings.step_margin) * min(before)
 
     def lasting(self, drop: float, suspected: bool) -> str:
         """Why a smaller fall is one that stays; empty where it may pass.
@@ -157,15 +165,36 @@ class Falls:
             return f"the score is down by {drop:.0%}"
         return ""
 
+    def _falls_through(self, course: Sequence[float]) -> bool:
+        """Whether the latest probes are down by these shares, the last one of the latest."""
+        latest = self.memory.drops[-len(course) :]
+        pairs = zip(latest, course, strict=False)
+        return len(latest) == len(course) and all(drop >= least for drop, least in pairs)
+
+    def _is_below(self, probes: int, fallen: int) -> bool:
+        """Whether the latest probes lie clearly below all healthy ones before a fall.
+
+        Args:
+            probes: that are looked at.
+            fallen: probes that the fall has.
+        """
+        settings, memory = self.settings, self.memory
+        before = settled(memory.healthy_before(fallen), settings.baseline, settings.baseline_lag)
+        if len(before) < settings.baseline:
+            return False
+        return max(memory.scores[-probes:]) < (1.0 - settings.ramp_margin) * min(before)
+
     def _beyond(self, probes: int, z: float) -> bool:
         """Whether the scores of so many successive probes are beyond their noise."""
         return all(self._z(score) <= z for score in self.memory.scores[-probes:])
 
     def _sinks(self, probes: int, z: float) -> bool:
         """Whether so many successive probes fell by far more than the score moves by itself."""
-        sd = self.memory.unrest(self.settings.baseline, self._least) / cast(float, self.memory.peak)
+        window, lag = self.settings.baseline, self.settings.baseline_lag
+        sd = self.memory.unrest(window, self._least, lag) / cast(float, self.memory.peak)
         return all(-drop / sd <= z for drop in self.memory.drops[-probes:])
 
     def _z(self, score: float) -> float:
-        middle, sd = self.memory.noise(self.settings.baseline, self._least)
+        window, lag = self.settings.baseline, self.settings.baseline_lag
+        middle, sd = self.memory.noise(window, self._least, lag)
         return (score - middle) / sd

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from statistics import fmean, median
@@ -140,7 +140,7 @@ class Memory:
         before = self.scores[: max(len(self.scores) - (now - onset) - 1, 0)][-window:]
         self.fell_from = min(self.peak, median(before)) if before else self.peak
 
-    def noise(self, window: int, least: float) -> tuple[float, float]:
+    def noise(self, window: int, least: float, lag: int = 0) -> tuple[float, float]:
         """Median and standard deviation of the latest healthy scores.
 
         Two scores can lie beside each other by chance: while there are fewer than the window, the
@@ -149,14 +149,21 @@ class Memory:
         Args:
             window: how many.
             least: the noise that a perfect generator has.
+            lag: how many of the very latest are left out, see :func:`settled`.
         """
-        latest = self.healthy[-window:]
+        latest = settled(self.healthy, window, lag)
         middle = median(latest)
         return middle, _with_usual(robust_sd(latest), middle, len(latest), window, least)
 
-    def unrest(self, window: int, least: float) -> float:
-        """Standard deviation of the latest healthy scores about their trend, from their steps."""
-        latest = self.healthy[-window:]
+    def unrest(self, window: int, least: float, lag: int = 0) -> float:
+        """Standard deviation of the latest healthy scores about their trend, from their steps.
+
+        Args:
+            window: see :meth:`noise`.
+            least: see :meth:`noise`.
+            lag: see :meth:`noise`.
+        """
+        latest = settled(self.healthy, window, lag)
         steps = [abs(b - a) for a, b in pairwise(latest)]
         sd = 1.4826 * median(steps) / math.sqrt(2.0) if steps else 0.0
         return _with_usual(sd, median(latest), len(steps), window - 1, least)
@@ -184,6 +191,18 @@ class Memory:
     def from_dict(cls, values: Mapping[str, Any]) -> Memory:
         """Return the memory that :meth:`to_dict` wrote."""
         return cls(**{name: _copied(value) for name, value in values.items()})
+
+
+def settled(values: Sequence[float], window: int, lag: int) -> list[float]:
+    """The latest values that are not of a fall which has just begun.
+
+    Args:
+        values: of healthy probes, oldest first.
+        window: how many are asked for.
+        lag: how many of the very latest are left out, where there are enough before them.
+    """
+    end = len(values) - lag if len(values) >= window + lag else len(values)
+    return list(values[max(0, end - window) : end])
 
 
 def _row(parts: Parts) -> list[float]:

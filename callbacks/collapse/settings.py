@@ -27,7 +27,8 @@ class DetectorSettings:
         hold_probes: so many probes after that, a collapse means that it was luck.
         least_quality: median precision of the healthy baseline, as a share of that of real samples,
             below which most samples are like nothing real, and wander: of falls only that of
-            ``full_probes``, beyond ``full_z``, counts there, and nothing is suspicious.
+            ``full_probes`` counts there, or three probes down by ``suspect_drop``,
+            ``lasting_drop`` and ``sudden_drop``, beyond ``full_z``; and nothing is suspicious.
         suspect_drop: a fall of the score that makes a suspicion, where it is also significant.
         suspect_z: how many standard deviations of its noise the score must have fallen by, below 0.
         full_drop: a fall that is a collapse when two successive probes show it, both at least
@@ -47,6 +48,13 @@ class DetectorSettings:
         step_probes: see ``step_drop``.
         step_z: see ``step_drop``.
         step_margin: see ``step_drop``; a share of the least of these scores.
+        ramp_start: a fall on its way is one too when three successive probes show this,
+            ``ramp_drop`` and ``suspect_drop``, each at least ``ramp_z`` below as ``full_z`` is
+            counted, and the last two beyond noise as well and by ``ramp_margin`` below all healthy
+            scores of the baseline.
+        ramp_drop: see ``ramp_start``.
+        ramp_z: see ``ramp_start``.
+        ramp_margin: see ``ramp_start``; a share of the least of these scores.
         lasting_drop: a collapse found by ``steep_sum``, ``step_drop`` or ``slow_probes`` is a full
             one from this fall on, and partial below.
         sudden_drop: a fall that is a collapse at once, where both diversity and coverage fell by
@@ -94,6 +102,8 @@ class DetectorSettings:
             was good for a while, it is reported at the end of the run only.
         baseline: how many of the latest healthy probes make the baseline and its noise; of fewer,
             the noise is taken with that of a usual run.
+        baseline_lag: of the healthy probes the very latest may be of a fall that has just begun: so
+            many are left out of the baseline, as soon as there are enough.
         onset_kappa: slack of the cumulative sum that dates the onset, in log score.
         onset_baseline: healthy probes whose median is the level of that sum.
         onset_fit: probes that the refinement of the onset looks back over.
@@ -126,6 +136,10 @@ class DetectorSettings:
     step_probes: int = 3
     step_z: float = -5.0
     step_margin: float = 0.05
+    ramp_start: float = 0.10
+    ramp_drop: float = 0.20
+    ramp_z: float = -4.0
+    ramp_margin: float = 0.10
     lasting_drop: float = 0.40
     sudden_drop: float = 0.75
     sudden_part: float = 0.30
@@ -159,6 +173,7 @@ class DetectorSettings:
     never_gain: float = 0.05
     never_score: float = 0.05
     baseline: int = 12
+    baseline_lag: int = 2
     onset_kappa: float = 0.15
     onset_baseline: int = 8
     onset_fit: int = 24
@@ -186,6 +201,8 @@ class DetectorSettings:
                 raise self._refusal(field.name, "be at most 1", value)
         for small, large in (
             ("healthy_drop", "suspect_drop"),
+            ("ramp_start", "ramp_drop"),
+            ("ramp_drop", "suspect_drop"),
             ("suspect_drop", "full_drop"),
             ("full_drop", "sudden_drop"),
             ("step_part", "step_drop"),

@@ -45,6 +45,12 @@ def test_what_is_lost_as_soon_as_it_was_there_was_luck():
     assert states(feed([0.5, 0.5, copies]))[-1] == "warmup"
 
 
+def test_an_alarm_that_an_evaluation_raised_is_not_called_luck_later():
+    detector = CollapseDetector(band(), DetectorSettings(hold_probes=20))
+    found = shown(detector, ([0.5] * 12, 5.0), ([0.36, 0.36], 9.0), ([0.36], None))
+    assert found == ["healthy", "healthy", "suspect", "collapsed", "collapsed"]
+
+
 @pytest.mark.parametrize(("lucky", "asked"), [(0, 2), (1, 4), (2, 8), (3, 8)])
 def test_after_luck_twice_as_many_good_probes_are_asked_for(lucky, asked):
     detector = CollapseDetector(band())
@@ -120,6 +126,8 @@ def test_with_signs_of_life_it_is_only_known_at_the_end_that_it_never_learned():
     assert half.index("never_learned") == 19 and set(half[19:]) == {"never_learned"}
     # Not one high score now and then, but a level.
     assert over([*[0.01] * 6, 0.19] * 6)[19] == "never_learned"
+    # And lately: what was alive once is not any more.
+    assert over([*[0.19] * 10, *[0.01] * 10])[19] == "never_learned"
     for signs in ([never] * 40, [0.5, 0.5, 0.02, *[0.01] * 37]):
         found = over(signs)
         assert "never_learned" not in found[:-1] and found[-1] == "never_learned"

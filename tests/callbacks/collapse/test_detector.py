@@ -7,7 +7,7 @@ import pytest
 
 from callbacks.collapse.arming import Plan
 from callbacks.collapse.detector import CollapseDetector
-from callbacks.collapse.memory import Memory
+from callbacks.collapse.memory import Memory, settled
 from callbacks.collapse.settings import DetectorSettings
 from tests.helpers_collapse import RISING, band, feed, signals
 
@@ -85,9 +85,9 @@ def test_same_fall_within_its_noise_is_none():
 
 def test_slow_fall_by_a_quarter_is_a_collapse_after_five_of_six_probes():
     stream = [*RISING[:3], *[0.7, 0.69, 0.71, 0.7, 0.7] * 3, *[0.5] * 6]
-    verdicts = feed(stream, settings=DetectorSettings(steep_sum=9.0, step_z=-90.0))
+    verdicts = feed(stream, settings=DetectorSettings(steep_sum=9.0, step_z=-90.0, ramp_z=-90.0))
     # With the sum, which counts ln(0.7 / 0.5) - 0.15 a probe, one probe earlier.
-    summed = DetectorSettings(step_z=-90.0)
+    summed = DetectorSettings(step_z=-90.0, ramp_z=-90.0)
     assert states(feed(stream, settings=summed))[-6:] == ["suspect"] * 3 + ["collapsed"] * 3
     assert verdicts[-1].severity == "partial"
     assert states(verdicts)[-6:] == ["suspect"] * 4 + ["collapsed"] * 2
@@ -129,6 +129,52 @@ def test_step_needs_twelve_healthy_probes_before_it():
     assert states(feed([*known[1:], *fall], settings=mild))[-1] == "healthy"
 
 
+#: Three probes down by 10, 20 and 25 % of the peak of 0.7, after four that wander by 1 %.
+RAMP = (0.62, 0.55, 0.52)
+
+
+def test_a_fall_on_its_way_is_a_collapse_at_its_third_probe():
+    verdicts = feed([*STEADY, *RAMP])
+    assert states(verdicts)[-1] == "collapsed" and verdicts[-1].severity == "partial"
+    assert verdicts[-1].reason == "the score falls on and on, by 26% so far"
+    assert verdicts[-1].onset_probe == len(STEADY)
+    # With 40 % at the third probe it is a full one, before the sum says so.
+    steep = DetectorSettings(steep_sum=9.0)
+    assert feed([*STEADY, 0.62, 0.55, 0.42], settings=steep)[-1].severity == "full"
+
+
+@pytest.mark.parametrize(
+    ("stream", "more"),
+    [
+        # One of the three is not down far enough, or they are two.
+        ([*STEADY, 0.65, 0.55, 0.52], {}),
+        ([*STEADY, 0.62, 0.58, 0.52], {}),
+        ([*STEADY, 0.62, 0.55, 0.54], {}),
+        ([*STEADY, 0.55, 0.52], {}),
+        # It was as low before, or hardly higher.
+        ([*STEADY[:6], 0.6, *STEADY[6:], *RAMP], {}),
+        # Four standard deviations of its steps, or of its scores, are more than the fall.
+        ([0.3, 0.3, *[0.65, 0.75, 0.8, 0.66] * 4, *RAMP], {}),
+        ([*STEADY, *RAMP], {"ramp_z": -60.0}),
+    ],
+)
+def test_other_falls_on_their_way_are_none(stream, more):
+    alone = DetectorSettings(**{"steep_sum": 9.0, "step_z": -90.0, **more})
+    assert set(states(feed(stream, settings=alone))[2:]) <= {"healthy", "suspect"}
+
+
+def test_probes_of_a_fall_that_has_just_begun_are_no_noise_of_healthy_times():
+    assert settled(range(20), 12, 2) == list(range(6, 18))
+    assert settled(range(14), 12, 2) == list(range(12))
+    # Where there are too few before them they count.
+    assert settled(range(13), 12, 2) == list(range(1, 13))
+    memory = Memory(healthy=[*[0.5] * 12, 0.4, 0.3])
+    assert memory.noise(12, 0.01, 2) == (0.5, 0.005)
+    assert memory.unrest(12, 0.01, 2) == 0.005
+    memory = Memory(healthy=[*[0.5, 0.52] * 4, 0.4, 0.3, 0.2, 0.1, 0.4, 0.2])
+    assert memory.noise(12, 0.01)[1] > 2 * memory.noise(8, 0.01, 6)[1]
+
+
 def test_a_smaller_step_needs_cells_that_are_empty_in_it():
     """Two cells held 50 of 256 samples; 12 % are asked for."""
     known = [*KNOWN[:6], *({"score": score, "cells": WHOLE} for score in STEADY[2:])]
@@ -168,6 +214,13 @@ def test_of_junk_only_copies_and_a_fall_by_half_that_stays_are_a_collapse():
     assert states(verdicts)[-2:] == ["healthy", "collapsed"]
     assert verdicts[-1].severity == "full"
     assert states(feed([*old, junk(0.7, duplicates=0.6)]))[-1] == "collapsed"
+    # One that takes nearly everything in three probes needs no fourth ...
+    deep = feed([*old, *map(junk, [0.5, 0.4, 0.15])])
+    assert states(deep)[-3:] == ["healthy", "healthy", "collapsed"]
+    assert deep[-1].severity == "full"
+    # ... and one that leaves a third does, or that began at the second.
+    assert states(feed([*old, *map(junk, [0.5, 0.4, 0.25])]))[-1] == "healthy"
+    assert states(feed([*old, *map(junk, [0.6, 0.4, 0.15])]))[-1] == "healthy"
     # The median of the healthy times counts, not the probes of the fall.
     assert states(feed([*STEADY, junk(0.08)]))[-1] == "collapsed"
     mild = DetectorSettings(least_quality=0.29)
