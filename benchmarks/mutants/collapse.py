@@ -19,6 +19,7 @@ COLLAPSE = (
         ("level = median(self.scores[-3:])", "level = self.scores[-1]"),
         ("max(self.peak, level)\n", "min(self.peak, level)\n"),
         ("return max(sd, least * level)", "return min(sd, least * level)"),
+        ("end = len(values) - lag if len(values) >= window + lag", "end = len(values) if lag"),
         ("self.fell_from = min(self.peak, median(before))", "self.fell_from = max(self.peak, 1.0)"),
     ),
     *mutants_of(
@@ -37,6 +38,9 @@ COLLAPSE = (
         ),
         ("fallen = drop >= settings.suspect_drop and", "fallen ="),
         ("all(-drop / sd <= z", "all(drop / sd <= z"),
+        ("all(drop >= least for drop, least in pairs)", "all(drop >= 0 for drop, least in pairs)"),
+        ("falls = falls and latest == sorted(latest)", "falls = falls and bool(latest)"),
+        ("self._beyond(2, settings.ramp_z)", "self._beyond(0, settings.ramp_z)"),
     ),
     *mutants_of(
         _C + "onset.py",

@@ -94,7 +94,10 @@ class Falls:
             self._sinks(probes, settings.full_z)
         )
         course = (settings.suspect_drop, settings.lasting_drop, settings.sudden_drop)
-        falls = self._falls_through(course) and self._sinks(len(course), settings.full_z)
+        falls = self._falls_through(course) and self._sinks(len(course), settings.steep_z)
+        # One that only jumps has low scores in any order.
+        latest = self.memory.drops[-len(course) :]
+        falls = falls and latest == sorted(latest)
         return f"the score fell by {drop:.0%}" if stays or falls else ""
 
     def steep(self, drop: float) -> str:

@@ -27,8 +27,9 @@ class DetectorSettings:
         hold_probes: so many probes after that, a collapse means that it was luck.
         least_quality: median precision of the healthy baseline, as a share of that of real samples,
             below which most samples are like nothing real, and wander: of falls only that of
-            ``full_probes`` counts there, or three probes down by ``suspect_drop``,
-            ``lasting_drop`` and ``sudden_drop``, beyond ``full_z``; and nothing is suspicious.
+            ``full_probes``, beyond ``full_z``, counts there, or one that gets deeper in three,
+            by ``suspect_drop``, ``lasting_drop`` and ``sudden_drop``, beyond ``steep_z`` as
+            ``full_z`` is counted; and nothing is suspicious.
         suspect_drop: a fall of the score that makes a suspicion, where it is also significant.
         suspect_z: how many standard deviations of its noise the score must have fallen by, below 0.
         full_drop: a fall that is a collapse when two successive probes show it, both at least

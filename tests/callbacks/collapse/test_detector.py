@@ -221,6 +221,10 @@ def test_of_junk_only_copies_and_a_fall_by_half_that_stays_are_a_collapse():
     # ... and one that leaves a third does, or that began at the second.
     assert states(feed([*old, *map(junk, [0.5, 0.4, 0.25])]))[-1] == "healthy"
     assert states(feed([*old, *map(junk, [0.6, 0.4, 0.15])]))[-1] == "healthy"
+    # As low in another order it only jumps, and where it always moves as far it does too.
+    assert states(feed([*old, *map(junk, [0.3, 0.15, 0.16])]))[-1] == "healthy"
+    jumps = [junk(score) for score in [0.75, 0.57] * 10]
+    assert states(feed([*jumps, *map(junk, [0.5, 0.4, 0.15])]))[-1] == "healthy"
     # The median of the healthy times counts, not the probes of the fall.
     assert states(feed([*STEADY, junk(0.08)]))[-1] == "collapsed"
     mild = DetectorSettings(least_quality=0.29)
