@@ -44,7 +44,7 @@ COLLAPSE = (
     ),
     *mutants_of(
         _C + "onset.py",
-        (_T + "test_onset.py",),
+        (_T + "test_onset.py", *_DETECTOR),
         ("self.value + fall - kappa)", "self.value + fall + kappa)"),
         ("math.log(level / score)", "math.log(score / level)"),
         ("chosen = min(dated, summed)", "chosen = max(dated, summed)"),

@@ -235,3 +235,14 @@ def test_history_gets_coarser_with_age_and_stays_so() -> None:
         for younger, older in zip(ages[1:], ages[2:], strict=False):
             assert older <= 5 * younger
     assert 8 <= len(rows) <= 12
+
+
+def test_of_old_rows_those_within_noise_that_no_later_one_equals_stay() -> None:
+    """Three that are lower than the later one of 50 were beaten at 40; 52 is the newest of old."""
+    old = [row(10, 10.1), row(20, 10.2), row(30, 10.3), row(40, 10.0), row(50, 10.4), row(52, 30.0)]
+    rows = [*old, row(900, 40.0), row(1000, 40.0)]
+    health, keep = Health("healthy", window=800), Retention()
+    assert {"40", "50", "52"} <= keep.kept(rows, health)
+    fallen = Health("collapsed", "full", 850, 1000, first_onset=850, window=800)
+    chosen = pre_collapse(rows, fallen, keep)
+    assert chosen is not None and chosen["path"] == "50"

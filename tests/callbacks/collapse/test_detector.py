@@ -44,6 +44,16 @@ def test_slow_learner_is_not_reported_while_its_distance_falls():
     assert detector.verdict.state == "warmup"
 
 
+@pytest.mark.parametrize(("lately", "state"), [(9.6, "never_learned"), (9.4, "warmup")])
+def test_a_distance_that_fell_by_a_twentieth_lately_is_a_gain(lately, state):
+    detector = CollapseDetector(band(), plan=Plan(60))
+    feed([0.02] * 15, detector)
+    detector.evaluated(1_500, {"fd_identity@2k": 10.0})
+    feed([0.02] * 14, detector)
+    detector.evaluated(2_900, {"fd_identity@2k": lately})
+    assert states(feed([0.02], detector)) == [state]
+
+
 def test_generator_that_never_learns_is_reported_and_leaves_when_it_does():
     detector = CollapseDetector(band(), plan=Plan(60))
     seen = states(feed([0.02] * 30, detector))
@@ -246,6 +256,8 @@ def test_second_draw_is_asked_for_and_the_better_one_is_believed():
     assert detector.wants_second_look(signals(0.7, duplicates=0.6))
     verdict = detector.update(9_900, signals(0.08), second=signals(0.69))
     assert (verdict.state, verdict.score) == ("healthy", pytest.approx(0.69))
+    detector.wants_second_look(signals(0.3))
+    assert detector.update(10_000, signals(0.3), second=signals(0.1)).score == pytest.approx(0.3)
 
 
 #: Seven modes of eight cells, and what is left of them without one, and without four.

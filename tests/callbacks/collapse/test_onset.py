@@ -46,6 +46,16 @@ def test_onset_is_never_further_back_than_allowed():
     assert date_onset(scores, 0, 1, DetectorSettings()) == 23 - 12
 
 
+def test_of_two_datings_of_one_fall_the_earlier_counts_and_else_the_sum():
+    scores, settings = [*[0.7] * 12, 0.6, 0.5, 0.4, 0.3], DetectorSettings()
+    assert ramp_start(scores) == 12
+    # The sum begins a probe later where the first one is within its slack.
+    assert [date_onset(scores, 0, summed, settings) for summed in (13, 11, 9)] == [12, 11, 9]
+    assert date_onset(scores, 0, 8, settings) == 8
+    assert date_onset(scores, 100, 113, settings) == 112
+    assert date_onset(scores, 0, None, settings) == 12
+
+
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_onset_of_a_ramp_through_the_detector(length):
     fall = [0.7 - 0.6 * (i + 1) / length for i in range(length)] + [0.08] * 2

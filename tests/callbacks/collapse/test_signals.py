@@ -16,6 +16,7 @@ from callbacks.metrics.diversity import (
     vendi_score,
 )
 from callbacks.metrics.manifold import manifold_scores
+from tests.helpers_collapse import band, signals
 
 CENTRES = 4.0 * torch.randn(10, 16, generator=torch.Generator().manual_seed(7))
 
@@ -165,3 +166,21 @@ def test_mantel_of_reversed_distances_is_negative():
     outputs = torch.tensor([[0.0], [3.0], [1.0]])
     # Distances 1, 3, 2 against 3, 1, 2: the ranks are reversed.
     assert mantel(inputs, outputs)["rank_agreement"] == pytest.approx(-1.0)
+
+
+def test_worst_direction_and_the_median_class_are_the_score():
+    whole, names = band()["all"], ("a to b", "b to a", "class 0", "class 1", "class 2")
+
+    def shown(share):
+        return signals(share)["all"]
+
+    def score(**shares):
+        given = {name.replace("_", " "): shown(share) for name, share in shares.items()}
+        return parts_of(given, {name: whole for name in names})
+
+    ways = score(a_to_b=0.8, b_to_a=0.3)
+    assert (ways.score, ways.coverage, ways.diversity) == pytest.approx((0.3, 0.3, 0.3))
+    assert score(b_to_a=0.3, a_to_b=0.8).score == pytest.approx(0.3)
+    # One class may be gone: classes have rules of their own.
+    assert score(a_to_b=0.8, class_0=0.01, class_1=0.6, class_2=0.9).score == pytest.approx(0.6)
+    assert score(a_to_b=0.5, class_0=0.6, class_1=0.6, class_2=0.9).score == pytest.approx(0.5)
