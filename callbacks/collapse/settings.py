@@ -203,7 +203,6 @@ class DetectorSettings:
         for small, large in (
             ("healthy_drop", "suspect_drop"),
             ("ramp_start", "ramp_drop"),
-            ("ramp_drop", "suspect_drop"),
             ("suspect_drop", "full_drop"),
             ("full_drop", "sudden_drop"),
             ("step_part", "step_drop"),

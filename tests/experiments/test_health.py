@@ -284,7 +284,8 @@ def test_replay_that_differs_says_where_and_fails(tmp_path: Path, capsys: Read) 
 
 
 def test_other_thresholds_are_told_beside_the_logged_ones(tmp_path: Path, capsys: Read) -> None:
-    run = judged_run(tmp_path / "run", LEVELS, steep_z=-1000.0, step_z=-1000.0)
+    never = {"steep_z": -1000.0, "step_z": -1000.0, "ramp_z": -1000.0}
+    run = judged_run(tmp_path / "run", LEVELS, **never)
     plain = record(capsys, run.path)
     assert plain["falls"] == [] and plain["verdict"]["state"] == "suspect"
     found = record(capsys, run.path, "--set", "full_drop=0.4")
