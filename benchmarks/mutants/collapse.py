@@ -65,7 +65,7 @@ COLLAPSE = (
         ("        if not memory.lucky:\n            return good\n", ""),
         ("and memory.to_beat is None", ""),
         ("if not late or memory.lucky or", "if not late or"),
-        ("memory.scores[-_LATELY:]) >= settings", "memory.scores[:_LATELY]) >= settings"),
+        ("memory.scores[-trend.LATELY :]) >= settings", "memory.scores[: trend.LATELY]) >= settings"),
         ("return had_time and ended", "return ended"),
         ("and found in LOST and before not in LOST", "and found in LOST"),
         ("fell == [True, False] and self.falls.of_junk()", "fell == [True, False]"),

@@ -18,8 +18,6 @@ from callbacks.collapse.settings import DetectorSettings
 
 #: How many times good probes are asked for twice as often.
 _DOUBLED = 2
-#: Probes whose scores say whether there is any sign of life.
-_LATELY = 10
 #: The last probe of a run has seen at least this share of its images.
 _END = 0.99
 
@@ -89,7 +87,7 @@ class Arming:
         """Whether half of the run has passed without any sign of life, and nothing gets better."""
         settings, memory = self.settings, self.memory
         late = now + 1 >= max(settings.never_probes, settings.never_share * plan.probes)
-        if not late or memory.lucky or median(memory.scores[-_LATELY:]) >= settings.never_score:
+        if not late or memory.lucky or median(memory.scores[-trend.LATELY :]) >= settings.never_score:
             return False
         return trend.never_improved(memory, now, settings)
 

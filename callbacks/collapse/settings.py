@@ -56,8 +56,8 @@ class DetectorSettings:
         ramp_drop: see ``ramp_start``.
         ramp_z: see ``ramp_start``.
         ramp_margin: see ``ramp_start``; a share of the least of these scores.
-        lasting_drop: a collapse found by ``steep_sum``, ``step_drop`` or ``slow_probes`` is a full
-            one from this fall on, and partial below.
+        lasting_drop: a collapse found by ``steep_sum``, ``step_drop``, ``ramp_start`` or
+            ``slow_probes`` is a full one from this fall on, and partial below.
         sudden_drop: a fall that is a collapse at once, where both diversity and coverage fell by
             ``sudden_part``, it is beyond ``full_z`` too, and a second draw confirms it.
         sudden_part: see ``sudden_drop``.

@@ -13,7 +13,8 @@ from callbacks.retention import is_frechet
 
 _EVALUATIONS = 6
 _ABOVE_BEST = 1.5
-_LATELY = 10
+#: Probes that say what has become of a run lately.
+LATELY = 10
 _LUCKY = 2
 #: Noise of the coverage of a larger sample, as a share of it.
 _COVERAGE_NOISE = 0.012
@@ -50,17 +51,17 @@ def never_improved(memory: Memory, now: int, settings: DetectorSettings) -> bool
         settings: of the detector.
     """
     rows = [row for row in memory.evaluations if row[1] is not None]
-    lately = [row[1] for row in rows if row[0] is not None and row[0] >= now - _LATELY]
-    before = [row[1] for row in rows if row[0] is not None and row[0] < now - _LATELY]
+    lately = [row[1] for row in rows if row[0] is not None and row[0] >= now - LATELY]
+    before = [row[1] for row in rows if row[0] is not None and row[0] < now - LATELY]
     if lately and before:
         best, least = min(x for x in lately if x), min(x for x in before if x)
         return best > (1.0 - settings.never_gain) * least
     # Without evaluations the score itself has to show it, in medians that noise does not move.
     scores = memory.scores
-    if len(scores) < 2 * _LATELY:
+    if len(scores) < 2 * LATELY:
         return True
-    late, early = median(scores[-_LATELY // 2 :]), median(scores[-2 * _LATELY : -_LATELY])
-    return late < early * (1.0 + settings.never_gain) or late < settings.arm_score / 4
+    late, early = median(scores[-LATELY // 2 :]), median(scores[-2 * LATELY : -LATELY])
+    return late < early * (1.0 + settings.never_gain) or late < settings.never_score
 
 
 def best_in_vain(memory: Memory) -> float | None:
