@@ -87,7 +87,8 @@ class Arming:
         """Whether half of the run has passed without any sign of life, and nothing gets better."""
         settings, memory = self.settings, self.memory
         late = now + 1 >= max(settings.never_probes, settings.never_share * plan.probes)
-        if not late or memory.lucky or median(memory.scores[-trend.LATELY :]) >= settings.never_score:
+        alive = memory.lucky or median(memory.scores[-trend.LATELY :]) >= settings.never_score
+        if not late or alive:
             return False
         return trend.never_improved(memory, now, settings)
 

@@ -145,7 +145,7 @@ class CollapseDetector:
         if self._falls.of_junk():
             if reason := self._falls.junk_is_gone(drop):
                 return "collapsed", "full", reason
-            note = "most samples are like nothing real: only a fall by half that stays counts"
+            note = "most samples are like nothing real: only a fall by half and more counts"
         elif found := self._has_fallen(parts, drop, dead):
             return found
         if before.state == "recovered" and self._counts["since"] < self.settings.settle_probes:
@@ -371,7 +371,6 @@ class CollapseDetector:
         self.verdict, self.probes = Verdict.from_dict(state["verdict"]), state["probes"]
         self._falls.sum = FallSum(**state["fall"])
         self._cells = LostCells.from_dict(self.memory, self.settings, state["cells"])
-        counts = dict(state["counts"])
-        self._arming.above = counts.pop("above")
-        self._counts = {name: counts[name] for name in self._counts}
+        self._arming.above = state["counts"]["above"]
+        self._counts = {name: state["counts"][name] for name in self._counts}
         self._worse = state["worse"]
