@@ -16,7 +16,7 @@ _AFTER = 12
 
 CALIBRATION_SEEDS = (0, 1, 2, 3)
 #: What came out on smaller ones was looked at between versions of the detector.
-TEST_SEEDS = (51, 52, 53)
+TEST_SEEDS = (60, 61, 62)
 
 #: Families and injections that tuning on the calibration seeds leaves out. The rule of lost cells
 #: is the exception: it was made with those of seeds 0 to 3 in sight.
@@ -198,7 +198,7 @@ def steps_of(run: Run) -> int:
     """
     kind, turn = KINDS[run.kind], spoiling(run)
     if run.ending == "bad":
-        return 3 * kind.steps // 4
+        return 3 * kind.steps // 5
     return kind.steps if turn is None else min(kind.steps, turn.step + _AFTER * kind.every)
 
 
@@ -208,15 +208,20 @@ def probes_of(run: Run) -> int:
 
 
 def planned_runs(seeds: tuple[int, ...]) -> list[Run]:
-    """All runs of the full suite with these seeds, the long ones first."""
+    """All runs of the full suite with these seeds, the long ones first.
+
+    A kind's classifiers are trained by the first run that needs them: the two of MNIST, where that
+    takes longest, do not begin together.
+    """
     runs = [Run("mnist", "r1", "healthy", seed) for seed in seeds[:1]]
-    runs += [Run("mnist", "r1", "turning", seed) for seed in seeds[:1]]
     for kind in ("digits", "grid", "ring"):
         for family in HEALTHY:
             healthy = seeds[:2] if (kind, family) == ("grid", "wgan_gp") else seeds
             runs += [Run(kind, family, "healthy", seed) for seed in healthy]
             turning = seeds if kind == "ring" else seeds[:2]
             runs += [Run(kind, family, "turning", seed) for seed in turning]
+        if kind == "digits":
+            runs += [Run("mnist", "r1", "turning", seed) for seed in seeds[:1]]
     for kind in ("inverted", "labelled"):
         runs += [Run(kind, "r1", "healthy", seed) for seed in seeds[:2]]
         runs += [Run(kind, "r1", "turning", seeds[0])]

@@ -39,6 +39,8 @@ def shared_out(
     # Forked children would inherit locked threads of torch.
     context = multiprocessing.get_context("spawn")
     os.environ["OMP_NUM_THREADS"] = "1"
+    # Optimizers look for accelerators at every step, which takes long where a driver is missing.
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
     with ProcessPoolExecutor(workers, context, initializer=_quiet) as pool:
         futures = [pool.submit(work, task) for task in tasks]
         for done, _ in enumerate(as_completed(futures), start=1):

@@ -42,9 +42,10 @@ from callbacks.metrics.spaces import choose_space
 
 _TRUTH = {"ring": 4096, "grid": 4096}
 _LIGHT, _INDEPENDENT = 256, 10_000
-#: Samples of an evaluation: points as many as users draw by default, images as there are real ones.
-_HEAVY = {"ring": 2000, "grid": 2000}
-_HEAVY_IMAGES = 1000
+#: Samples of an evaluation: points as many as users draw by default, images as there are real ones;
+#: and how many of them have their neighbours looked at, at most.
+_HEAVY = {"ring": 10_000, "grid": 10_000}
+_HEAVY_IMAGES, _MANIFOLD = 1000, 2000
 _SECOND_SEED = 500_000
 _TRUTH_SEED, _HEAVY_SEED, _INDEPENDENT_SEED = 900_000, 910_000, 920_000
 #: A second draw is kept for a score this far below the best so far, or with so many copies,
@@ -264,11 +265,12 @@ def evaluation(bench: Bench, shown: Shown, probe: int) -> dict[str, float | None
     """Frechet distance and coverage of a heavy evaluation, in the detector's space."""
     count, real = _evaluated(bench.kind), bench.real
     samples, _ = samples_for(bench, shown, count, _HEAVY_SEED + probe)
-    coverage = score_name("coverage", real.space, False, count)
+    near = min(count, _MANIFOLD)
+    coverage = score_name("coverage", real.space, False, near)
     if not bool(torch.isfinite(samples.float()).all()):
         return {score_name("fd", real.frechet_space, False, count): None, coverage: None}
     features = real.standardise(bench.space(samples).features)
-    reals = real.features[:count]
+    reals = real.features[:near]
     return {
         **frechet_scores(real, real.features, features),
         coverage: manifold_scores(reals, features[: len(reals)]).coverage,

@@ -61,25 +61,26 @@ class Arming:
             before: state at the probe before.
         """
         settings, memory = self.settings, self.memory
-        self.above = self.above + 1 if self._is_good(parts) else 0
-        if self.above >= settings.arm_probes * 2 ** min(memory.lucky, _DOUBLED):
+        # One that had its time and learned nothing is doubted as after luck, as often as that is.
+        doubts = _DOUBLED if before == "never_learned" else min(memory.lucky, _DOUBLED)
+        self.above = self.above + 1 if self._is_good(parts, doubts) else 0
+        if self.above >= settings.arm_probes * 2**doubts:
             memory.armed_at = now
             return "healthy", ""
         if before == "never_learned" or self._is_hopeless(now, plan) or self._is_over(plan):
-            lasting = " that stayed" if memory.lucky else ""
-            reason = f"no score of {settings.arm_score:g}{lasting} in {now + 1} probes"
-            return "never_learned", reason
+            lasting = f"no score of {settings.arm_score:g} that stayed"
+            return "never_learned", f"{lasting} in {now + 1} probes"
         return "warmup", ""
 
-    def _is_good(self, parts: Parts) -> bool:
+    def _is_good(self, parts: Parts, doubts: int) -> bool:
         """Whether a probe is of something that could be lost.
 
-        One that was good by luck is believed once most of its samples are like real ones; and where
+        One that is doubted is believed once most of its samples are like real ones; and where
         evaluations have shown that it was luck, once a later one is better than all of these.
         """
         settings, memory = self.settings, self.memory
-        good = parts.score >= settings.arm_score and parts.coverage >= settings.arm_coverage
-        if not memory.lucky:
+        good = parts.score >= settings.arm_score and parts.covered >= settings.arm_coverage
+        if not doubts:
             return good
         return good and parts.quality >= settings.least_quality and memory.to_beat is None
 

@@ -180,13 +180,14 @@ def _covering_most(rows: Sequence[Row]) -> list[Row]:
     """The rows that no other one covers clearly more than.
 
     A coverage is a share of as many reals as its name says: its standard error is a binomial one.
+    What differs by noise is as wide as for distances.
     """
     known = [(row, coverage_with_error(row["scores"])) for row in rows]
     covers = [(row, found) for row, found in known if found is not None]
     if not covers:
         return list(rows)
     most, error = max(found for _, found in covers)
-    return [row for row, (share, own) in covers if most - share <= math.hypot(error, own)]
+    return [row for row, (share, own) in covers if most - share <= _ERRORS * math.hypot(error, own)]
 
 
 def _ranked(ranking: Sequence[Row], retention: Retention, words: str) -> dict[str, Candidate]:

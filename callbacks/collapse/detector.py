@@ -144,8 +144,8 @@ class CollapseDetector:
         note = ""
         if self._falls.of_junk():
             if reason := self._falls.junk_is_gone(drop):
-                return "collapsed", "full", reason
-            note = "most samples are like nothing real: only a fall by half and more counts"
+                return "suspect", None, f"{reason}, but most samples were like nothing real before"
+            note = "most samples are like nothing real: falls are no collapse"
         elif found := self._has_fallen(parts, drop, dead):
             return found
         if before.state == "recovered" and self._counts["since"] < self.settings.settle_probes:
@@ -206,7 +206,8 @@ class CollapseDetector:
         rubbish = parts.quality <= (1.0 - settings.diverged_drop) * base
         self._worse = parts.quality <= (1.0 - settings.suspect_drop) * base
         diverse = parts.diversity >= settings.diverged_diversity
-        counts["rubbish"] = counts["rubbish"] + 1 if rubbish and diverse else 0
+        lost = rubbish and diverse and not self._falls.of_junk()
+        counts["rubbish"] = counts["rubbish"] + 1 if lost else 0
         return counts["rubbish"] >= 2
 
     def _recover(self, signals: Signals, score: float) -> _Finding:
@@ -271,7 +272,8 @@ class CollapseDetector:
     def _has_lasted(self) -> bool:
         """Whether the score has been suspicious for long enough that a distance can confirm it."""
         suspected = self.verdict.state == "suspect" and self.verdict.severity is None
-        return suspected and self._counts["since"] >= self.settings.rise_probes
+        lasts = suspected and self._counts["since"] >= self.settings.rise_probes
+        return lasts and not self._falls.of_junk()
 
     def _confirms(self, coverage: float | None) -> bool:
         """Whether a larger sample covers clearly less than in healthy times."""
@@ -323,6 +325,7 @@ class CollapseDetector:
         if state in ("healthy", "recovered") and parts is not None:
             self._cells.fallen = []
             memory.settle(parts)
+            self._falls.look_at_quality()
         if state == "recovered" and changed:
             counts["calm"] = 0
             self._falls.forget()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+from callbacks.collapse import trend
 from callbacks.collapse.memory import COVERAGE, DIVERSITY, QUALITY, Memory, settled
 from callbacks.collapse.onset import FallSum
 from callbacks.collapse.records import Band
@@ -65,10 +66,17 @@ class Falls:
 
         There is little to lose, and such a generator throws its samples here and there.
         """
-        settings = self.settings
-        if not self.memory.healthy_parts:
-            return False
-        return self.memory.level(QUALITY, settings.baseline) < settings.least_quality
+        return self.memory.junk
+
+    def look_at_quality(self) -> None:
+        """Decide that anew, after a healthy probe.
+
+        A generator gets better in precision and in distance at once. One whose precision rises
+        while its Frechet distance lies clearly above its best makes less of the same junk.
+        """
+        settings, memory = self.settings, self.memory
+        low = memory.level(QUALITY, settings.baseline) < settings.least_quality
+        memory.junk = low or (memory.junk and trend.is_above_best(memory))
 
     def collapse(self, parts: Parts, drop: float) -> str:
         """Why the score says that almost everything is gone; empty where it does not."""
@@ -84,7 +92,7 @@ class Falls:
         return f"the score fell by {drop:.0%}" if certain else ""
 
     def junk_is_gone(self, drop: float) -> str:
-        """Why even little is gone: a fall by half that stays, or one that takes nearly everything.
+        """Why even little may be gone: a fall by half that stays, or one that takes nearly all.
 
         Args:
             drop: of the latest probe.

@@ -40,6 +40,7 @@ class Memory:
         lucky: how many times that turned out to be luck.
         to_beat: distance below which an evaluation has to lie before anything is believed again,
             after evaluations have shown that it was luck; None where there is none (any more).
+        junk: whether most samples of healthy times are like nothing real.
         fell_from: the level right before the latest alarm's onset, not above the peak: where a run
             that had settled lower is back at; None before there is one.
         dead: names of dead classes at the latest probe, and of those that ever lived.
@@ -63,6 +64,7 @@ class Memory:
     armed_at: int | None = None
     lucky: int = 0
     to_beat: float | None = None
+    junk: bool = False
     fell_from: float | None = None
     dead: list[str] = field(default_factory=list)
     lived: list[str] = field(default_factory=list)
@@ -126,8 +128,15 @@ class Memory:
 
     def coverages_before(self, probe: int) -> list[float]:
         """Coverages of the five latest heavy evaluations before a probe."""
-        rows = [row for row in self.evaluations if row[0] is not None and row[0] < probe]
-        return [row[2] for row in rows if row[2] is not None][-5:]
+        return [row[2] for row in self._evaluations_before(probe) if row[2] is not None][-5:]
+
+    def distances_before(self, probe: int) -> list[float]:
+        """Frechet distances of the same evaluations."""
+        rows = [row for row in self._evaluations_before(probe) if row[2] is not None]
+        return [row[1] for row in rows if row[1] is not None][-5:]
+
+    def _evaluations_before(self, probe: int) -> list[list[float | None]]:
+        return [row for row in self.evaluations if row[0] is not None and row[0] < probe]
 
     def moment(self, probe: int, now: int) -> int:
         """images_seen of a probe, where the latest one is number ``now``."""

@@ -21,6 +21,7 @@ class Parts:
         coverage: b, the root of coverage and recall against real samples; with a classifier at most
             the share of classes that are drawn.
         quality: q, the precision against real samples. Not part of the score.
+        covered: the coverage alone against real samples. Noise has recall, and covers little.
         score: g, the root of diversity and coverage, the least of all groups that must not fall.
         cells: samples in each cell of the reals, of the whole or of each direction.
     """
@@ -28,6 +29,7 @@ class Parts:
     diversity: float
     coverage: float
     quality: float
+    covered: float
     score: float
     cells: tuple[tuple[float, ...], ...] = ()
 
@@ -55,6 +57,7 @@ def parts_of(signals: Signals, band: Band) -> Parts | None:
         diversity=min(part.diversity for part in wholes),
         coverage=min(part.coverage for part in wholes),
         quality=min(part.quality for part in wholes),
+        covered=min(part.covered for part in wholes),
         score=min([part.score for part in wholes] + ([median(classes)] if classes else [])),
         cells=tuple(_counts(row) for name, row in signals.items() if not is_class(name)),
     )
@@ -85,16 +88,16 @@ def _group(signals: Mapping[str, float | None], band: Mapping[str, Spread]) -> P
     if any(math.isnan(value) for value in (vendi, coverage, recall, precision)):
         return None
     diversity = min(vendi, 1.0)
-    covered = math.sqrt(coverage * max(recall, _LEAST))
+    found = math.sqrt(coverage * max(recall, _LEAST))
     modes = ratio(signals, band, "modes")
     if not math.isnan(modes):
-        covered = min(covered, modes)
+        found = min(found, modes)
     # Outputs that do not depend on the input are no diversity, however many inputs there are.
     dependence = ratio(signals, band, "input_dependence")
     if not math.isnan(dependence):
         diversity = min(diversity, max(dependence, 0.0))
-    score = math.sqrt(max(diversity, _LEAST) * max(covered, _LEAST))
-    return Parts(diversity, covered, precision, score)
+    score = math.sqrt(max(diversity, _LEAST) * max(found, _LEAST))
+    return Parts(diversity, found, precision, coverage, score)
 
 
 def _counts(signals: Mapping[str, float | None]) -> tuple[float, ...]:

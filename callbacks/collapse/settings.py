@@ -20,16 +20,18 @@ class DetectorSettings:
     Attributes:
         arm_score: the score from which a generator can collapse at all: an untrained one looks
             exactly like a collapsed one.
-        arm_coverage: the coverage that it needs as well: noise that is spread over everything is
-            diverse, and has nothing to lose.
+        arm_coverage: the coverage that it needs as well, without recall: noise that is spread over
+            everything is diverse, lacks nothing, and has nothing to lose.
         arm_probes: successive probes that must reach both; each time that this turned out to be
-            luck twice as many, up to four times, and ``least_quality`` as well.
+            luck twice as many, up to four times, and ``least_quality`` as well; so much also of one
+            that was said to have never learned.
         hold_probes: so many probes after that, a collapse means that it was luck.
         least_quality: median precision of the healthy baseline, as a share of that of real samples,
-            below which most samples are like nothing real, and wander: of falls only that of
-            ``full_probes``, beyond ``full_z``, counts there, or one that gets deeper in three,
-            by ``suspect_drop``, ``lasting_drop`` and ``sudden_drop``, beyond ``steep_z`` as
-            ``full_z`` is counted; and nothing is suspicious.
+            below which most samples are like nothing real, and wander: falls make no more than a
+            suspicion there, that of ``full_probes``, beyond ``full_z``, or one that gets deeper in
+            three, by ``suspect_drop``, ``lasting_drop`` and ``sudden_drop``, beyond ``steep_z`` as
+            ``full_z`` is counted; it is over once the precision reaches this while the Frechet
+            distance is near its best.
         suspect_drop: a fall of the score that makes a suspicion, where it is also significant.
         suspect_z: how many standard deviations of its noise the score must have fallen by, below 0.
         full_drop: a fall that is a collapse when two successive probes show it, both at least

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from statistics import median
+from typing import cast
 
 from callbacks.collapse.memory import Memory
 from callbacks.collapse.score import robust_sd
@@ -12,6 +13,8 @@ from callbacks.collapse.settings import DetectorSettings
 from callbacks.retention import is_frechet
 
 _EVALUATIONS = 6
+#: Above the best distance by this factor a generator is not getting better.
+_NOT_BETTER = 1.25
 _ABOVE_BEST = 1.5
 #: Probes that say what has become of a run lately.
 LATELY = 10
@@ -40,6 +43,12 @@ def rises(memory: Memory) -> bool:
         if b[0] > a[0]
     ]
     return bool(slopes) and median(slopes) > 0 and math.exp(points[-1][1]) >= _ABOVE_BEST * best
+
+
+def is_above_best(memory: Memory) -> bool:
+    """Whether the latest Frechet distance lies clearly above the best of all that are kept."""
+    distances = [row[1] for row in memory.evaluations if row[1] is not None]
+    return bool(distances) and distances[-1] > _NOT_BETTER * min(distances)
 
 
 def never_improved(memory: Memory, now: int, settings: DetectorSettings) -> bool:
@@ -76,7 +85,8 @@ def best_in_vain(memory: Memory) -> float | None:
     rows = [(row[0], row[1]) for row in memory.evaluations]
     known = [(at, x) for at, x in rows if at is not None and x is not None]
     armed = memory.armed_at
-    if armed is None:
+    # What has collapsed had been there.
+    if armed is None or memory.fell_from is not None:
         return None
     before, since = [x for at, x in known if at <= armed], [x for at, x in known if at > armed]
     in_vain = bool(before) and len(since) >= _LUCKY and min(since) > min(before)
@@ -88,14 +98,19 @@ def coverage_falls(
 ) -> bool:
     """Whether the coverage of an evaluation lies clearly below the latest ones before a probe.
 
+    Modes that are lost take the distance with them: where that is no larger than it was, the
+    generator only wanders.
+
     Args:
-        memory: of the detector.
+        memory: of the detector; its latest evaluation is this one.
         settings: say what is clear.
         coverage: of this evaluation; None where there is none.
         before: the probe.
     """
-    earlier = memory.coverages_before(before)
+    earlier, distances = memory.coverages_before(before), memory.distances_before(before)
     if coverage is None or not earlier:
+        return False
+    if cast(float, memory.evaluations[-1][1]) <= median(distances):
         return False
     base = median(earlier)
     noise = max(_COVERAGE_NOISE * base, robust_sd(earlier))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from callbacks.metrics.features import Features, NetworkSpace, resize
-from gan_modules.networks.efflite import pretrained_network, weights_path
+from gan_modules.networks.efflite import folded_network, weights_path
 
 
 class EffLiteSpace(NetworkSpace):
@@ -34,7 +34,7 @@ class EffLiteSpace(NetworkSpace):
         self.size = size
         self.sha256 = hashlib.sha256(weights_path().read_bytes()).hexdigest()
         self.resize_id = f"bicubic-aa-{size}"
-        net = pretrained_network()
+        net = folded_network()
         self._maps, self._head = net.extract_features, net._fc
         super().__init__(net, chunk=32)
 

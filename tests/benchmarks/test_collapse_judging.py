@@ -41,7 +41,7 @@ def test_a_passing_collapse_bars_later_checkpoints_only_where_it_was_evaluated(e
 
 def test_the_detector_is_told_how_long_the_run_of_a_track_was_to_be():
     track = Track("ring-fast-bad-4", "", None, "identity", band(), images_seen=[1280, 2560, 3840])
-    assert plan_of(track) == Plan(75, 75 * 1280)
+    assert plan_of(track) == Plan(60, 60 * 1280)
     track.run = "ring-r1-healthy-4"
     assert plan_of(track) == Plan(100, 100 * 1280)
     assert all(Run.named(run.name) == run for run in planned_runs((7, 8, 9)))
@@ -49,8 +49,8 @@ def test_the_detector_is_told_how_long_the_run_of_a_track_was_to_be():
 
 def test_a_run_with_signs_of_life_that_never_learns_is_reported_at_its_end():
     track = Track("ring-fast-bad-4", "", None, "identity", band())
-    track.images_seen = [1280 * (probe + 1) for probe in range(75)]
-    track.signals = [signals(0.1)] * 75
-    track.second, track.finite = [None] * 75, [True] * 75
-    outcome = play(Case(track, ("early",) * 75, "bad"))
+    track.images_seen = [1280 * (probe + 1) for probe in range(60)]
+    track.signals = [signals(0.1)] * 60
+    track.second, track.finite = [None] * 60, [True] * 60
+    outcome = play(Case(track, ("early",) * 60, "bad"))
     assert set(outcome.states[:-1]) == {"warmup"} and outcome.states[-1] == "never_learned"

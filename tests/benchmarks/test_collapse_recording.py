@@ -89,6 +89,8 @@ def test_what_is_held_out_is_never_tuned_on() -> None:
     assert not set(plan.TEST_SEEDS) & set(plan.CALIBRATION_SEEDS)
     runs = planned_runs(plan.TEST_SEEDS)
     assert all(run.held_out for run in runs) and len(set(runs)) == len(runs)
+    # Two workers, and no classifier that both of them train.
+    assert [run.kind for run in runs[:3]] == ["mnist", "digits", "digits"]
     # Nor is a seed unseen whose results led to the present detector.
     assert not Run("ring", "r1", "healthy", min(plan.TEST_SEEDS) - 1).held_out
     tuned = [run for run in planned_runs(plan.CALIBRATION_SEEDS) if not run.held_out]

@@ -10,6 +10,7 @@ from callbacks.drawing import draw_bank
 from callbacks.evaluation import Evaluation
 from callbacks.metrics.rand_vgg import RandVGGSpace
 from callbacks.run_folder import RunFolder
+from tests.helpers_monitor import ring_data, ring_game
 from tests.small_variants import SmallImages, build
 from tests.test_every_variant import QUIET
 
@@ -71,6 +72,19 @@ def test_sample_i_does_not_depend_on_the_number_of_samples() -> None:
     torch.testing.assert_close(small, large[:5], rtol=1e-4, atol=1e-5)
     other = draw_bank(module, space, 5, seed=4).features
     assert not torch.allclose(small, other)
+
+
+@pytest.mark.parametrize(("samples", "far", "near"), [(None, "10k", "2k"), (300, "300", "300")])
+def test_of_points_more_are_drawn_for_distances_than_have_neighbours(
+    tmp_path: Path, samples: int | None, far: str, near: str
+) -> None:
+    watch = Evaluation(None, samples=samples)
+    options = {**QUIET, "enable_checkpointing": True, "default_root_dir": tmp_path}
+    trainer = Trainer(max_steps=2, callbacks=[watch, Checkpointing(None)], **options)
+    trainer.fit(ring_game(), datamodule=ring_data(8))
+    names = {name.split("@")[0]: name.split("@")[1] for name in watch.last_scores}
+    assert names["fd_waves64"] == names["se_fd_waves64"] == far
+    assert names["coverage_identity"] == names["precision_identity"] == near
 
 
 @pytest.mark.parametrize(

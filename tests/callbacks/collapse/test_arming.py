@@ -7,7 +7,7 @@ import pytest
 from callbacks.collapse.arming import Plan
 from callbacks.collapse.detector import CollapseDetector
 from callbacks.collapse.settings import DetectorSettings
-from tests.helpers_collapse import band, feed
+from tests.helpers_collapse import band, feed, signals
 
 DISTANCE = "fd_x@2k"
 
@@ -30,6 +30,20 @@ def shown(detector, *streams_and_distances):
             detector.evaluated(100 * detector.probes, {DISTANCE: distance})
             found.append(detector.verdict.state)
     return found
+
+
+def test_noise_that_is_spread_over_everything_covers_too_little_to_be_armed():
+    """With recall nothing is missing: the root of both is 0.41 where a fifth is asked for."""
+
+    def said(covered: float) -> str:
+        noise = signals(0.9)
+        noise["all"]["coverage"] = covered * 0.97
+        detector = CollapseDetector(band())
+        verdicts = [detector.update(100 * (probe + 1), noise) for probe in range(5)]
+        assert verdicts[-1].score > 0.5
+        return verdicts[-1].state
+
+    assert (said(0.19), said(0.21)) == ("warmup", "healthy")
 
 
 def test_what_is_lost_as_soon_as_it_was_there_was_luck():
@@ -90,6 +104,13 @@ def test_two_evaluations_must_be_better_than_before_it_was_armed(quality):
     assert set(after(10.0, 11.0, 12.0)) == {"healthy"}
 
 
+def test_what_has_collapsed_had_been_there():
+    detector = CollapseDetector(band())
+    fallen = [*[0.5] * 8, 0.02, 0.02, *[0.5] * 10]
+    found = shown(detector, ([0.05], 10.0), (fallen, 11.0), ([0.5], 12.0))
+    assert found[2:] == ["healthy"] * 4
+
+
 def test_after_evaluations_in_vain_it_is_believed_once_a_later_one_is_better_than_these():
     detector, level = CollapseDetector(band()), [0.5] * 4
     assert shown(detector, ([0.05], 10.0), (level, 11.0), (level, 12.0))[-1] == "warmup"
@@ -118,6 +139,13 @@ def over(scores, probes=40, end=None, detector=None):
     """States of a run of ``probes``, 100 images apart, that ends with so many images."""
     plan = Plan(probes, 100 * probes if end is None else end)
     return states(feed(scores, detector or CollapseDetector(band(), plan=plan)))
+
+
+def test_what_has_never_learned_is_doubted_until_most_of_its_samples_are_like_real_ones():
+    detector = CollapseDetector(band(), plan=Plan(60))
+    assert states(feed([0.02] * 30, detector))[-1] == "never_learned"
+    assert set(states(feed(junk(*[0.5] * 20), detector))) == {"never_learned"}
+    assert states(feed([0.5] * 8, detector)) == [*["never_learned"] * 7, "healthy"]
 
 
 def test_with_signs_of_life_it_is_only_known_at_the_end_that_it_never_learned():

@@ -59,8 +59,8 @@ def test_generator_that_never_learns_is_reported_and_leaves_when_it_does():
     seen = states(feed([0.02] * 30, detector))
     # Half of 60 planned probes is later than the 20 that are always waited for.
     assert seen[28:] == ["warmup", "never_learned"]
-    assert detector.verdict.reason == "no score of 0.2 in 30 probes"
-    assert states(feed([0.3, 0.3], detector)) == ["never_learned", "healthy"]
+    assert detector.verdict.reason == "no score of 0.2 that stayed in 30 probes"
+    assert states(feed([0.3] * 8, detector)) == [*["never_learned"] * 7, "healthy"]
 
 
 def test_sudden_fall_is_a_collapse_at_once_and_dated_at_its_probe():
@@ -209,7 +209,7 @@ def test_of_junk_a_fall_by_half_must_be_beyond_noise_as_well():
     assert set(states(feed(junk))[2:]) == {"healthy"}
 
 
-def test_of_junk_only_copies_and_a_fall_by_half_that_stays_are_a_collapse():
+def test_of_junk_only_copies_are_a_collapse_and_a_fall_by_half_that_stays_a_suspicion():
     def junk(score, **more):
         return {"score": score, "quality": 0.3, **more}
 
@@ -221,13 +221,12 @@ def test_of_junk_only_copies_and_a_fall_by_half_that_stays_are_a_collapse():
     assert states(calm) == ["healthy"] * 3
     assert all("like nothing real" in verdict.reason for verdict in calm)
     verdicts = feed([*old, *map(junk, [0.2, 0.3, 0.3, 0.3])])
-    assert states(verdicts)[-2:] == ["healthy", "collapsed"]
-    assert verdicts[-1].severity == "full"
+    assert states(verdicts)[-2:] == ["healthy", "suspect"]
+    assert "fell by" in verdicts[-1].reason and verdicts[-1].severity is None
     assert states(feed([*old, junk(0.7, duplicates=0.6)]))[-1] == "collapsed"
     # One that takes nearly everything in three probes needs no fourth ...
     deep = feed([*old, *map(junk, [0.5, 0.4, 0.15])])
-    assert states(deep)[-3:] == ["healthy", "healthy", "collapsed"]
-    assert deep[-1].severity == "full"
+    assert states(deep)[-3:] == ["healthy", "healthy", "suspect"]
     # ... and one that leaves a third does, or that began at the second.
     assert states(feed([*old, *map(junk, [0.5, 0.4, 0.25])]))[-1] == "healthy"
     assert states(feed([*old, *map(junk, [0.6, 0.4, 0.15])]))[-1] == "healthy"
@@ -239,6 +238,41 @@ def test_of_junk_only_copies_and_a_fall_by_half_that_stays_are_a_collapse():
     assert states(feed([*STEADY, junk(0.08)]))[-1] == "collapsed"
     mild = DetectorSettings(least_quality=0.29)
     assert states(feed([*old, junk(0.08)], settings=mild))[-1] == "collapsed"
+
+
+def test_junk_raises_no_alarm_by_a_distance_or_as_rubbish():
+    def said(quality):
+        detector = CollapseDetector(band())
+        feed([{"score": score, "quality": quality} for score in STEADY], detector)
+        detector.evaluated(2_000, {"fd_x@2k": 1.0})
+        feed([{"score": 0.25, "quality": quality}] * 5, detector)
+        found = detector.evaluated(2_600, {"fd_x@2k": 3.0})
+        return detector.verdict.state if found is None else found.state
+
+    assert (said(0.3), said(0.9)) == ("suspect", "collapsed")
+    gone = {"score": 0.05, "diversity": 0.9, "coverage": 0.01, "quality": 0.02}
+    assert states(feed([*STEADY, gone, gone]))[-1] == "diverged"
+    old = [{"score": score, "quality": 0.3} for score in STEADY]
+    assert states(feed([*old, gone, gone]))[-1] == "healthy"
+    detector = CollapseDetector(band())
+    feed(old, detector)
+    assert detector.update(9_900, signals(0.5), finite=False).state == "diverged"
+
+
+@pytest.mark.parametrize(
+    ("quality", "lately", "state"),
+    [(0.3, 1.24, "collapsed"), (0.3, 1.26, "healthy"), (0.9, 1.26, "collapsed")],
+)
+def test_junk_is_over_once_precision_rises_while_the_distance_is_near_its_best(
+    quality, lately, state
+):
+    """Thirteen probes of 0.4 make the median of twelve 0.4, above the third that is asked for."""
+    detector = CollapseDetector(band())
+    feed([{"score": score, "quality": quality} for score in STEADY], detector)
+    detector.evaluated(2_000, {"fd_x@2k": 1.0})
+    detector.evaluated(2_000, {"fd_x@2k": lately})
+    feed([{"score": 0.7, "quality": 0.4}] * 13, detector)
+    assert states(feed([{"score": 0.08, "quality": 0.4}], detector)) == [state]
 
 
 def test_copies_are_a_collapse_however_good_the_score_is():
@@ -366,6 +400,8 @@ def test_larger_sample_confirms_a_partial_suspicion_that_has_lasted_three_probes
     assert detector.evaluated(3_200, low) is None
     feed([less()], detector)
     assert detector.evaluated(3_300, {**low, "coverage_x@2k": 0.89}) is None
+    # Where the distance is no larger, modes have only moved.
+    assert detector.evaluated(3_300, {**low, "fd_x@2k": 1.0}) is None
     verdict = detector.evaluated(3_300, low)
     assert (verdict.state, verdict.severity, verdict.alarm) == ("collapsed", "partial", True)
 

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
 from callbacks.metrics.efflite import EffLiteSpace
 from gan_modules.networks.dtn import DTNDiscriminator
-from gan_modules.networks.efflite import EffLiteFeatures
+from gan_modules.networks.efflite import EffLiteFeatures, folded_network, pretrained_network
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,15 @@ def test_it_is_the_network_of_the_scores_with_its_scale_of_pixels() -> None:
     with torch.no_grad():
         head = net._swish(net._bn1(net._conv_head(mine.maps(pixels.float() / 127.5 - 1))))
     torch.testing.assert_close(head.mean((2, 3)), space(pixels).features, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("side", [33, 96])
+def test_folded_it_is_the_same_map(side: int) -> None:
+    images = torch.rand(2, 3, side, side) * 2 - 1
+    with torch.no_grad():
+        plain = pretrained_network().eval()(images)
+        torch.testing.assert_close(folded_network()(images), plain, rtol=1e-4, atol=1e-4)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in folded_network().modules())
 
 
 def test_features_of_a_place_have_a_mean_square_of_one() -> None:
