@@ -93,7 +93,8 @@ class Evaluation(Callback):
         least = self.settings.least_samples
         if samples is not None and samples < least:
             raise ValueError(
-                f"Evaluation: samples must be at least {least}, got {samples}; {_SAMPLES} is usual"
+                f"Evaluation: samples must be at least {least}, got {samples}; null, the default, "
+                f"is {_SAMPLES}, and {_POINTS} of points"
             )
         if max_share is not None and not 0 < max_share <= 1:
             raise ValueError(

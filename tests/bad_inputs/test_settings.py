@@ -196,7 +196,7 @@ RANGES = (
     ),
     Case(
         "one sample to score", f"{FIT} --evaluation.samples 1", "Evaluation: samples", "got 1",
-        "2000 is the default",
+        "null, the default, is 2000, and 10000 of points",
     ),
     Case(
         "evaluations longer than training", f"{FIT} --evaluation.max_share 3",
