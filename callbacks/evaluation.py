@@ -24,8 +24,8 @@ from callbacks.run_records import EvaluationRow
 from callbacks.subject_choice import Subject, subject_without_features
 from callbacks.subjects import subject_for
 
-#: Samples of an evaluation; points of which waves are taken are drawn and measured at no cost, and
-#: the distances of two good moments differ by less than 2,000 of them can tell.
+#: Samples of an evaluation; five times as many points, of which waves are taken, cost little more,
+#: and the distances of two good moments differ by less than 2,000 of them can tell.
 _SAMPLES, _POINTS = 2000, 10_000
 
 
@@ -57,7 +57,7 @@ class Evaluation(Callback):
     Args:
         every_n_images: real images between two evaluations; None evaluates at the end only.
         samples: generated images of one evaluation; None is 2,000, and of points in the plane,
-            which cost next to nothing, 10,000 for distances and 2,000 for neighbours.
+            which cost little, 10,000 for distances and 2,000 for neighbours.
         split: the real images that they are compared with: train, as most papers do, or held_out.
         space: feature space: auto, identity, rand_vgg, efflite0, cls, inception_v3_tf,
             inception_clean, ppmi64.

@@ -39,7 +39,7 @@ def shared_out(
     # Forked children would inherit locked threads of torch.
     context = multiprocessing.get_context("spawn")
     os.environ["OMP_NUM_THREADS"] = "1"
-    # Optimizers look for accelerators at every step, which takes long where a driver is missing.
+    # Optimizers look for accelerators at every step: without a driver it takes time.
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     with ProcessPoolExecutor(workers, context, initializer=_quiet) as pool:
         futures = [pool.submit(work, task) for task in tasks]

@@ -57,7 +57,7 @@ class Recorder(pl.Callback):
         self._last = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Let Adam move all weights in one kernel: of networks as small it takes a fifth."""
+        """Let Adam move all weights in one kernel: networks as small are mostly overhead."""
         for optimizer in trainer.optimizers:
             for group in optimizer.param_groups:
                 group["fused"] = True

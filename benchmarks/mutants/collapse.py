@@ -85,7 +85,7 @@ COLLAPSE = (
         ("median(slopes) > 0 and", "median(slopes) < 0 and"),
         ("return best > (1.0 - settings.never_gain) * least", "return best > least"),
         ("return coverage - base <= settings", "return base - coverage <= settings"),
-        ("<= median(distances)", "> median(distances)"),
+        ("distance <= median(distances)", "distance > median(distances)"),
         ("or memory.fell_from is not None", ""),
         ("distances[-1] > _NOT_BETTER * min", "distances[-1] > _NOT_BETTER * max"),
     ),

@@ -262,7 +262,7 @@ class CollapseDetector:
             found = ("diverged", None, f"the Frechet distance is {times:.1f} times its best")
         elif self._has_lasted() and trend.rises(memory):
             found = ("collapsed", "full", f"{before.reason}, and the Frechet distance rises")
-        elif before.state == "suspect" and before.severity and self._confirms(coverage):
+        elif before.state == "suspect" and before.severity and self._confirms():
             found = ("collapsed", "partial", f"{before.reason}, as a larger sample confirms")
         if found is None:
             return None
@@ -275,13 +275,13 @@ class CollapseDetector:
         lasts = suspected and self._counts["since"] >= self.settings.rise_probes
         return lasts and not self._falls.of_junk()
 
-    def _confirms(self, coverage: float | None) -> bool:
+    def _confirms(self) -> bool:
         """Whether a larger sample covers clearly less than in healthy times."""
         if self._counts["since"] < self.settings.partial_confirm_probes:
             return False
         began = self.verdict.onset_probe
         before = self._now if began is None else began
-        return trend.coverage_falls(self.memory, self.settings, coverage, before)
+        return trend.coverage_falls(self.memory, self.settings, before)
 
     def rebaseline(self, reason: str, band: Band | None = None) -> None:
         """Begin anew after a planned shock: a new resolution, rate, discriminator or data set.

@@ -126,17 +126,13 @@ class Memory:
         values = {name: _copied(getattr(self, name)) for name in kept}
         return Memory(**values, lucky=self.lucky + 1, to_beat=to_beat)
 
-    def coverages_before(self, probe: int) -> list[float]:
-        """Coverages of the five latest heavy evaluations before a probe."""
-        return [row[2] for row in self._evaluations_before(probe) if row[2] is not None][-5:]
-
-    def distances_before(self, probe: int) -> list[float]:
-        """Frechet distances of the same evaluations."""
-        rows = [row for row in self._evaluations_before(probe) if row[2] is not None]
-        return [row[1] for row in rows if row[1] is not None][-5:]
-
-    def _evaluations_before(self, probe: int) -> list[list[float | None]]:
-        return [row for row in self.evaluations if row[0] is not None and row[0] < probe]
+    def evaluations_before(self, probe: int) -> list[tuple[float, float]]:
+        """Distance and coverage of the five latest heavy evaluations before a probe."""
+        found = []
+        for at, distance, coverage in self.evaluations:
+            if at is not None and at < probe and distance is not None and coverage is not None:
+                found.append((distance, coverage))
+        return found[-5:]
 
     def moment(self, probe: int, now: int) -> int:
         """images_seen of a probe, where the latest one is number ``now``."""

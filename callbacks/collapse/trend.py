@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from statistics import median
-from typing import cast
 
 from callbacks.collapse.memory import Memory
 from callbacks.collapse.score import robust_sd
@@ -93,25 +92,24 @@ def best_in_vain(memory: Memory) -> float | None:
     return min(since) if in_vain else None
 
 
-def coverage_falls(
-    memory: Memory, settings: DetectorSettings, coverage: float | None, before: int
-) -> bool:
-    """Whether the coverage of an evaluation lies clearly below the latest ones before a probe.
+def coverage_falls(memory: Memory, settings: DetectorSettings, before: int) -> bool:
+    """Whether the coverage of the latest evaluation lies clearly below those before a probe.
 
     Modes that are lost take the distance with them: where that is no larger than it was, the
     generator only wanders.
 
     Args:
-        memory: of the detector; its latest evaluation is this one.
+        memory: of the detector.
         settings: say what is clear.
-        coverage: of this evaluation; None where there is none.
         before: the probe.
     """
-    earlier, distances = memory.coverages_before(before), memory.distances_before(before)
-    if coverage is None or not earlier:
+    earlier = memory.evaluations_before(before)
+    _, distance, coverage = memory.evaluations[-1]
+    if distance is None or coverage is None or not earlier:
         return False
-    if cast(float, memory.evaluations[-1][1]) <= median(distances):
+    distances, coverages = zip(*earlier, strict=True)
+    if distance <= median(distances):
         return False
-    base = median(earlier)
-    noise = max(_COVERAGE_NOISE * base, robust_sd(earlier))
+    base = median(coverages)
+    noise = max(_COVERAGE_NOISE * base, robust_sd(coverages))
     return coverage - base <= settings.partial_confirm_z * noise

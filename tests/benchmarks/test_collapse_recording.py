@@ -1,6 +1,7 @@
 """A run of the benchmark: recorded through the trainer, drawn from again, spoilt at its step."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from benchmarks.collapse.cases import spliced
 from benchmarks.collapse.games import build
 from benchmarks.collapse.injections import INJECTIONS
 from benchmarks.collapse.plan import HEALTHY, KINDS, Kind, Run, planned_runs, spoiling
-from benchmarks.collapse.recording import load_vector, recorded, state_vector
+from benchmarks.collapse.recording import Recorder, load_vector, recorded, state_vector
 from benchmarks.collapse.scoring import IN_TIME_PARTIAL
 from benchmarks.collapse.streams import Stream
 from benchmarks.collapse.tasks import injections_of, spoilt_probes
@@ -40,6 +41,21 @@ def test_a_recording_is_read_again_and_draws_what_the_module_drew(
     assert torch.equal(stream.decode(3, z), module.generator(z).detach())
     assert not torch.equal(stream.decode(2, z), stream.decode(3, z))
     assert not torch.equal(stream.latents(3, 16, 0), stream.latents(3, 16, 1))
+
+
+def test_one_kernel_moves_all_weights_as_one_by_one_does() -> None:
+    moved = []
+    for recorder in (Recorder(10, 2, False), None):
+        weights = [torch.nn.Parameter(torch.linspace(-1.0, 1.0, n)) for n in (3, 5)]
+        optimizer = torch.optim.Adam(weights, lr=0.1)
+        if recorder is not None:
+            recorder.on_train_start(SimpleNamespace(optimizers=[optimizer]), None)
+        assert bool(optimizer.param_groups[0]["fused"]) == (recorder is not None)
+        for _ in range(3):
+            sum(weight.square().sum() for weight in weights).backward()
+            optimizer.step()
+        moved.append(torch.cat([weight.detach() for weight in weights]))
+    torch.testing.assert_close(moved[0], moved[1])
 
 
 @pytest.mark.usefixtures("short")
